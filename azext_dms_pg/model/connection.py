@@ -1,0 +1,160 @@
+"""How to reach one PostgreSQL server: the wire type ``PostgreSqlConnectionInfo``.
+
+Owns the rule that a password is never shown: ``Secret`` hides itself from ``repr``, ``str``,
+f-strings and JSON, so no log line or traceback can hold one by accident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from azext_dms_pg.errors import InputError
+
+WIRE_TYPE = "PostgreSqlConnectionInfo"
+ENTRA_ID = "ActiveDirectory"
+
+
+class Secret:
+    """A password or token that only ``reveal()`` gives away."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One server and database, as the user named it.
+
+    ``password`` is None when it is to come from a token (``authentication`` is
+    ``ActiveDirectory``), a password file, or a service file.
+    """
+
+    server: str
+    user: str | None = None
+    password: Secret | None = None
+    database: str = "postgres"
+    port: int = 5432
+    encrypt: bool = True
+    trust_server_certificate: bool = False
+    authentication: str | None = None
+
+    def to_database(self, database: str) -> Connection:
+        return replace(self, database=database)
+
+    def without_password(self) -> Connection:
+        return replace(self, password=None)
+
+    @property
+    def uses_entra_id(self) -> bool:
+        if self.authentication is not None:
+            return self.authentication.lower() == ENTRA_ID.lower()
+        return self.password is None and self.server.lower().endswith(".postgres.database.azure.com")
+
+    @property
+    def address(self) -> str:
+        """``server:port`` as messages print it."""
+        return f"{self.server}:{self.port}"
+
+    def to_wire(self) -> dict[str, Any]:
+        """camelCase JSON without the password (``password`` is always null)."""
+        wire: dict[str, Any] = {
+            "type": WIRE_TYPE,
+            "userName": self.user,
+            "password": None,
+            "serverName": self.server,
+            "databaseName": self.database,
+            "port": self.port,
+            "encryptConnection": self.encrypt,
+            "trustServerCertificate": self.trust_server_certificate,
+        }
+        if self.authentication is not None:
+            wire["authentication"] = self.authentication
+        return wire
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Connection:
+        """Read camelCase JSON; unknown keys are ignored, as the service ignores them.
+
+        :raises InputError: a value has the wrong type or a required one is missing.
+        """
+        return _Reader(wire).connection(cls)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    wire: dict[str, Any]
+    where: str = field(default="connection JSON")
+
+    def connection(self, cls: type[Connection]) -> Connection:
+        server = self._text("serverName")
+        if not server:
+            raise InputError(
+                f"The {self.where} names no server: expected a non-empty \"serverName\".",
+                'Add "serverName": "<host name or address>".',
+            )
+        password = self._text("password", strip=False)
+        return cls(
+            server=server,
+            user=self._text("userName"),
+            password=Secret(password) if password else None,
+            database=self._text("databaseName") or "postgres",
+            port=self._port(),
+            encrypt=self._flag("encryptConnection", default=True),
+            trust_server_certificate=self._flag("trustServerCertificate", default=False),
+            authentication=self._text("authentication"),
+        )
+
+    def _text(self, key: str, *, strip: bool = True) -> str | None:
+        value = self.wire.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise InputError(
+                f'"{key}" in the {self.where} must be text, found {type(value).__name__}.',
+                f'Put the value of "{key}" in double quotes.',
+            )
+        # The tutorial's own target.json has blanks around the values.
+        return value.strip() if strip else value
+
+    def _port(self) -> int:
+        value = self.wire.get("port")
+        if value is None:
+            return 5432
+        if isinstance(value, str) and value.strip().isdecimal():
+            value = int(value.strip())
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
+            raise InputError(
+                f'"port" in the {self.where} must be a number from 1 to 65535, found {value!r}.',
+                'Write for example "port": 5432.',
+            )
+        return value
+
+    def _flag(self, key: str, *, default: bool) -> bool:
+        value = self.wire.get(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+            return value.strip().lower() == "true"
+        if not isinstance(value, bool):
+            raise InputError(
+                f'"{key}" in the {self.where} must be true or false, found {value!r}.',
+                f'Write "{key}": true or "{key}": false.',
+            )
+        return value

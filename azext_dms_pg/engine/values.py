@@ -110,3 +110,52 @@ class Applied:
     commit_time: int
     transactions: int
     tables: tuple[TableChanges, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A mark written to the source's WAL; whatever committed before it arrives before it.
+
+    :param nonce: text the mark carries (seen by pgoutput with messages, source ≥ 14).
+    :param xid: 32-bit id of the transaction that wrote it (seen in BEGIN on older sources).
+    :param lsn: WAL position after its commit.
+    """
+
+    nonce: str
+    xid: int
+    lsn: int
+
+
+@dataclass(frozen=True)
+class FencePassed:
+    """The fence came out of the stream and everything before it is durable on the target.
+
+    :param changes_after_previous: row changes seen since the previous fence passed (or the
+        follower started), to tell whether somebody still writes.
+    """
+
+    fence: Fence
+    changes_after_previous: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the stream stands; yielded about twice a second, also when nothing happens.
+
+    :param received_lsn: last WAL position the source has sent us.
+    :param applied_lsn: end of the last source commit durable on the target.
+    :param server_lsn: the source's end of WAL as of its last message.
+    :param pending_changes: row changes received but not yet committed on the target.
+    :param received_changes: row changes received since the follower started.
+    :param caught_up: nothing received is unapplied and the source had nothing more to send.
+    :param lag: seconds between the commit on the source of the oldest unapplied change and now;
+        0.0 when caught up.
+    """
+
+    received_lsn: int
+    applied_lsn: int
+    server_lsn: int
+    pending_changes: int
+    received_changes: int
+    caught_up: bool
+    lag: float

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.model.task_input import TaskInput
 
 Json = dict[str, Any]
+Rows = list[Json]
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Services(Protocol):
 
     def show(self, where: ServiceAddress) -> Json: ...
 
-    def list(self, group: str | None) -> list[Json]:
+    def list(self, group: str | None) -> Rows:
         """All services of one group, or of every group."""
         ...
 
@@ -111,7 +112,7 @@ class Services(Protocol):
         """``shape.name_availability``."""
         ...
 
-    def list_skus(self) -> list[Json]: ...
+    def list_skus(self) -> Rows: ...
 
 
 class Projects(Protocol):
@@ -129,7 +130,7 @@ class Projects(Protocol):
 
     def show(self, where: ProjectAddress) -> Json: ...
 
-    def list(self, where: ServiceAddress) -> list[Json]: ...
+    def list(self, where: ServiceAddress) -> Rows: ...
 
     def delete(self, where: ProjectAddress, *, delete_running_tasks: bool) -> None: ...
 
@@ -150,7 +151,7 @@ class Tasks(Protocol):
 
     def list(
         self, where: ProjectAddress, *, task_type: str | None, expand: str | None
-    ) -> list[Json]: ...
+    ) -> Rows: ...
 
     def cutover(self, where: TaskAddress, *, object_name: str | None) -> None:
         """Ask for the cutover of one source database, or of all that are not cut over yet."""

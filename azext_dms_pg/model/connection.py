@@ -43,7 +43,8 @@ class Connection:
     """One server and database, as the user named it.
 
     ``password`` is None when it is to come from a token (``authentication`` is
-    ``ActiveDirectory``), a password file, or a service file.
+    ``ActiveDirectory``), a password file, or a service file. ``encrypt`` is None when the user
+    left it to the default, which is to encrypt whatever leaves this machine.
     """
 
     server: str
@@ -51,7 +52,7 @@ class Connection:
     password: Secret | None = None
     database: str = "postgres"
     port: int = 5432
-    encrypt: bool = True
+    encrypt: bool | None = None
     trust_server_certificate: bool = False
     authentication: str | None = None
 
@@ -73,7 +74,11 @@ class Connection:
         return f"{self.server}:{self.port}"
 
     def to_wire(self) -> dict[str, Any]:
-        """camelCase JSON without the password (``password`` is always null)."""
+        """camelCase JSON without the password (``password`` is always null).
+
+        ``encryptConnection`` is null when the user left it out, so that reading it back gives
+        the same value; whoever shows it prints the service's default, true.
+        """
         wire: dict[str, Any] = {
             "type": WIRE_TYPE,
             "userName": self.user,
@@ -116,8 +121,8 @@ class _Reader:
             password=Secret(password) if password else None,
             database=self._text("databaseName") or "postgres",
             port=self._port(),
-            encrypt=self._flag("encryptConnection", default=True),
-            trust_server_certificate=self._flag("trustServerCertificate", default=False),
+            encrypt=self._flag("encryptConnection", default=None),
+            trust_server_certificate=bool(self._flag("trustServerCertificate", default=False)),
             authentication=self._text("authentication"),
         )
 
@@ -146,7 +151,7 @@ class _Reader:
             )
         return value
 
-    def _flag(self, key: str, *, default: bool) -> bool:
+    def _flag(self, key: str, *, default: bool | None) -> bool | None:
         value = self.wire.get(key)
         if value is None:
             return default

@@ -1,0 +1,251 @@
+"""The bookkeeping on the target: how far one migration durably is.
+
+The truth about the target lives on the target, in schema ``dms_pg``, and commits together with
+the data it speaks of; the local store only mirrors it (hazards 7, 14, 16). Every function takes
+an open connection; none opens or closes one, none commits unless it says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from azext_dms_pg.errors import MigrationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+    from azext_dms_pg.postgres.relations import Name
+
+SCHEMA = "dms_pg"
+FORMAT = 1
+
+# Phases, in order. ``loading``: a crash empties the tables and begins anew. ``loaded``: the
+# stream is to be followed from progress_lsn. ``cutover``: the fence is applied, what is left is
+# restoring and tidying. ``complete``: only the bookkeeping itself is left to drop.
+PREPARED = "prepared"
+LOADING = "loading"
+LOADED = "loaded"
+CUTOVER = "cutover"
+COMPLETE = "complete"
+
+SET_PROGRESS = "UPDATE dms_pg.migration SET progress_lsn = %s WHERE id OPERATOR(pg_catalog.=) %s"
+INSERT_PART = (
+    "INSERT INTO dms_pg.loaded_part (migration, part, rows, bytes) VALUES (%s, %s, %s, %s)"
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One row of ``dms_pg.migration``.
+
+    :param source_system: system identifier of the source cluster, to notice a swapped server.
+    :param plan: JSON the conductor keeps with it.
+    :param consistent_lsn: the slot's consistent point; None until the slot exists.
+    :param progress_lsn: end of the last source commit applied; None until the load is done.
+    """
+
+    id: str
+    source_system: str
+    slot: str
+    publication: str
+    phase: str
+    plan: str
+    consistent_lsn: int | None
+    progress_lsn: int | None
+
+
+def parse_lsn(text: str) -> int:
+    """``16/B374D848`` as one 64-bit integer."""
+    high, low = text.split("/")
+    return (int(high, 16) << 32) | int(low, 16)
+
+
+def format_lsn(lsn: int) -> str:
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def install(connection: psycopg.Connection[Any]) -> None:
+    """Create the schema and its tables unless they are there. Needs CREATE on the database."""
+    script = files("azext_dms_pg.postgres").joinpath("queries/checkpoint.sql").read_text("utf-8")
+    with connection.transaction():
+        # IF NOT EXISTS alone still loses a race between two databases' workers.
+        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
+        connection.execute(sql.SQL(script))  # type: ignore[arg-type]
+
+
+def is_installed(connection: psycopg.Connection[Any]) -> bool:
+    row = connection.execute(
+        "SELECT pg_catalog.to_regclass('dms_pg.migration') IS NOT NULL"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def begin(connection: psycopg.Connection[Any], checkpoint: Checkpoint) -> None:
+    connection.execute(
+        "INSERT INTO dms_pg.migration (id, format, source_system, slot, publication, phase, plan)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            checkpoint.id,
+            FORMAT,
+            checkpoint.source_system,
+            checkpoint.slot,
+            checkpoint.publication,
+            checkpoint.phase,
+            checkpoint.plan,
+        ),
+    )
+
+
+def read(connection: psycopg.Connection[Any], migration_id: str) -> Checkpoint | None:
+    """The migration's row, or None when this database has none.
+
+    :raises MigrationError: the row was written by a newer version.
+    """
+    if not is_installed(connection):
+        return None
+    row = connection.execute(
+        "SELECT format, source_system, slot, publication, phase, plan,"
+        " consistent_lsn::text, progress_lsn::text"
+        " FROM dms_pg.migration WHERE id OPERATOR(pg_catalog.=) %s",
+        (migration_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] != FORMAT:
+        raise MigrationError(
+            f"The bookkeeping on the target has format {row[0]}; this version reads {FORMAT}.",
+            "Go on with the version of the extension that began this migration.",
+            code="CheckpointFormat",
+        )
+    return Checkpoint(
+        id=migration_id,
+        source_system=row[1],
+        slot=row[2],
+        publication=row[3],
+        phase=row[4],
+        plan=row[5],
+        consistent_lsn=None if row[6] is None else parse_lsn(row[6]),
+        progress_lsn=None if row[7] is None else parse_lsn(row[7]),
+    )
+
+
+def set_phase(connection: psycopg.Connection[Any], migration_id: str, phase: str) -> None:
+    connection.execute(
+        "UPDATE dms_pg.migration SET phase = %s WHERE id OPERATOR(pg_catalog.=) %s",
+        (phase, migration_id),
+    )
+
+
+def start_load(
+    connection: psycopg.Connection[Any], migration_id: str, consistent_lsn: int
+) -> None:
+    """Note the new slot's consistent point; progress starts there once the load is done."""
+    connection.execute(
+        "UPDATE dms_pg.migration SET phase = %s, consistent_lsn = %s, progress_lsn = %s"
+        " WHERE id OPERATOR(pg_catalog.=) %s",
+        (LOADING, format_lsn(consistent_lsn), format_lsn(consistent_lsn), migration_id),
+    )
+
+
+def set_progress(connection: psycopg.Connection[Any], migration_id: str, lsn: int) -> None:
+    connection.execute(SET_PROGRESS, (format_lsn(lsn), migration_id))
+
+
+def insert_part(
+    connection: psycopg.Connection[Any], migration_id: str, part: str, rows: int, size: int
+) -> None:
+    connection.execute(INSERT_PART, (migration_id, part, rows, size))
+
+
+def loaded_parts(
+    connection: psycopg.Connection[Any], migration_id: str
+) -> dict[str, tuple[int, int]]:
+    """Rows and bytes of every part that is durably on the target."""
+    rows = connection.execute(
+        "SELECT part, rows, bytes FROM dms_pg.loaded_part"
+        " WHERE migration OPERATOR(pg_catalog.=) %s",
+        (migration_id,),
+    ).fetchall()
+    return {part: (count, size) for part, count, size in rows}
+
+
+def note_filled(
+    connection: psycopg.Connection[Any], migration_id: str, tables: Iterable[tuple[Name, bool]]
+) -> None:
+    """Remember which tables the migration will fill; they were empty (or given up) before.
+
+    :param tables: name and whether statements on it need ONLY.
+    """
+    rows = [(migration_id, name.schema, name.name, only) for name, only in tables]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO dms_pg.filled_table (migration, relation, relation_name, only_itself)"
+            " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            rows,
+        )
+
+
+def empty_filled(connection: psycopg.Connection[Any], migration_id: str) -> None:
+    """Truncate every table the migration filled and forget its parts. Needs a transaction."""
+    rows = connection.execute(
+        "SELECT relation, relation_name, only_itself FROM dms_pg.filled_table f"
+        " WHERE migration OPERATOR(pg_catalog.=) %s AND EXISTS ("
+        "  SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+        "  ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+        "  WHERE n.nspname OPERATOR(pg_catalog.=) f.relation"
+        "  AND c.relname OPERATOR(pg_catalog.=) f.relation_name)",
+        (migration_id,),
+    ).fetchall()
+    if rows:
+        names = [
+            sql.SQL("ONLY {}" if only else "{}").format(sql.Identifier(schema, name))
+            for schema, name, only in rows
+        ]
+        connection.execute(sql.SQL("TRUNCATE TABLE {}").format(sql.SQL(", ").join(names)))
+    connection.execute(
+        "DELETE FROM dms_pg.loaded_part WHERE migration OPERATOR(pg_catalog.=) %s",
+        (migration_id,),
+    )
+
+
+def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:
+    """Remove every trace of this migration; the schema goes with the last one."""
+    if not is_installed(connection):
+        return
+    with connection.transaction():
+        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
+        if not is_installed(connection):
+            return
+        for table in ("deferred", "loaded_part", "filled_table"):
+            connection.execute(
+                sql.SQL(
+                    "DELETE FROM dms_pg.{} WHERE migration OPERATOR(pg_catalog.=) %s"
+                ).format(sql.Identifier(table)),
+                (migration_id,),
+            )
+        connection.execute(
+            "DELETE FROM dms_pg.migration WHERE id OPERATOR(pg_catalog.=) %s", (migration_id,)
+        )
+        left = connection.execute("SELECT 1 FROM dms_pg.migration LIMIT 1").fetchone()
+        if left is None:
+            connection.execute("DROP SCHEMA dms_pg CASCADE")
+
+
+def try_lock(connection: psycopg.Connection[Any], migration_id: str) -> bool:
+    """Take the session-level lock that lets one worker at a time drive this migration."""
+    row = connection.execute(
+        "SELECT pg_catalog.pg_try_advisory_lock(%s)", (_key(migration_id),)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _key(text: str) -> int:
+    digest = hashlib.sha256(f"dms_pg:{text}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

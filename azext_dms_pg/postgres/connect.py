@@ -1,0 +1,187 @@
+"""Opening connections: TLS as asked for, and a session no role or database default can twist.
+
+Owns every session setting of every connection this package makes (hazard 24). Knows no task.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+from psycopg.client_cursor import ClientCursor
+
+from azext_dms_pg.postgres.sqlstate import translate_connect
+
+if TYPE_CHECKING:
+    from azext_dms_pg.model.connection import Connection
+
+Side = Literal["source", "target"]
+
+# Given at start-up, where they outrank ALTER ROLE … SET and ALTER DATABASE … SET, and where a
+# walsender takes them too. All exist since 9.5 and need no privilege.
+_STARTUP = {
+    "search_path": "pg_catalog",
+    "datestyle": "ISO,YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "standard_conforming_strings": "on",
+    "escape_string_warning": "off",
+    "quote_all_identifiers": "off",
+    "lc_monetary": "C",
+    "row_security": "off",
+    # A notice in the middle of a COPY would be one more message to tell from data.
+    "client_min_messages": "error",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "read\\ committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+}
+# These came with later versions: set only where pg_settings lists them.
+_LATER = {
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "jit": "off",
+}
+_ROOT_STORES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+
+
+def connect(
+    connection: Connection,
+    side: Side,
+    purpose: str = "control",
+    *,
+    autocommit: bool = True,
+) -> psycopg.Connection[Any]:
+    """Open an ordinary session with fixed settings and an empty search path.
+
+    :param purpose: shown in pg_stat_activity as ``dms-pg <purpose>``.
+    :raises ServerError: with advice; ``retryable`` tells whether waiting may help.
+    """
+    opened = _open(connection, side, purpose, autocommit=autocommit)
+    try:
+        opened.execute(
+            "SELECT pg_catalog.set_config(name, wanted, false)"
+            " FROM pg_catalog.pg_settings"
+            " JOIN pg_catalog.unnest(%s::text[], %s::text[]) AS later(setting, wanted)"
+            " ON name OPERATOR(pg_catalog.=) setting",
+            (list(_LATER), list(_LATER.values())),
+        )
+        if not autocommit:
+            opened.commit()
+    except psycopg.Error as error:
+        opened.close()
+        raise translate_connect(error, side, connection.address) from error
+    return opened
+
+
+def connect_replication(
+    connection: Connection, side: Side = "source", purpose: str = "stream"
+) -> psycopg.Connection[Any]:
+    """Open a walsender session (``replication=database``) that speaks the simple protocol.
+
+    :raises ServerError: as ``connect``.
+    """
+    opened = _open(connection, side, purpose, autocommit=True, replication="database")
+    opened.cursor_factory = ClientCursor
+    if opened.info.server_version >= 100000:
+        # A walsender sends and waits; none of the session limits may end it (hazard 14).
+        for name, value, since in (
+            ("idle_in_transaction_session_timeout", "0", 100000),
+            ("idle_session_timeout", "0", 140000),
+            ("transaction_timeout", "0", 170000),
+        ):
+            if opened.info.server_version >= since:
+                opened.execute(f"SET {name} = {value}")  # type: ignore[arg-type]
+    return opened
+
+
+def tls_parameters(connection: Connection) -> dict[str, str]:
+    """``sslmode`` and ``sslrootcert`` for what the user asked.
+
+    ==================  ======================  =====================================
+    encryptConnection   trustServerCertificate  sslmode
+    ==================  ======================  =====================================
+    false               any                     disable
+    absent, loopback    absent or true          prefer: there is no wire to listen on
+    true or absent      true                    require
+    true or absent      false                   verify-full; require without a store
+    ==================  ======================  =====================================
+    """
+    if connection.encrypt is False:
+        return {"sslmode": "disable"}
+    if connection.encrypt is None and _is_loopback(connection.server):
+        return {"sslmode": "prefer"}
+    if connection.trust_server_certificate:
+        return {"sslmode": "require"}
+    store = root_store()
+    if store is None:
+        return {"sslmode": "require"}
+    return {"sslmode": "verify-full", "sslrootcert": store}
+
+
+def root_store() -> str | None:
+    """Path of the certificates to trust: libpq's own places first, then the system's."""
+    home = Path("~/.postgresql/root.crt").expanduser()
+    system = ssl.get_default_verify_paths().cafile
+    for candidate in (os.environ.get("PGSSLROOTCERT"), str(home), system, *_ROOT_STORES):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    return None
+
+
+def _is_loopback(server: str) -> bool:
+    return server.startswith(("/", "127.")) or server.lower() in {"localhost", "::1"}
+
+
+def _open(
+    connection: Connection, side: Side, purpose: str, *, autocommit: bool, **extra: str
+) -> psycopg.Connection[Any]:
+    parameters: dict[str, Any] = {
+        "host": connection.server,
+        "port": connection.port,
+        "dbname": connection.database,
+        "user": connection.user,
+        "application_name": f"dms-pg {purpose}",
+        "client_encoding": "UTF8",
+        "options": " ".join(f"-c {name}={value}" for name, value in _STARTUP.items()),
+        "connect_timeout": 15,
+        "keepalives": 1,
+        "keepalives_idle": 20,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        # Milliseconds sent data may stay unacknowledged before the kernel gives the peer up.
+        "tcp_user_timeout": 60_000,
+        "gssencmode": "disable",
+        **tls_parameters(connection),
+        **extra,
+    }
+    if connection.password is not None:
+        parameters["password"] = connection.password.reveal()
+    elif connection.uses_entra_id:
+        from azext_dms_pg.postgres.token import access_token
+
+        parameters["password"] = access_token(connection)
+    try:
+        return psycopg.connect(
+            autocommit=autocommit,
+            # Names and values of our statements change with every table: preparing gains nothing.
+            prepare_threshold=None,
+            **parameters,
+        )
+    except psycopg.Error as error:
+        raise translate_connect(error, side, connection.address) from None

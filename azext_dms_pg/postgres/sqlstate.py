@@ -1,0 +1,133 @@
+"""From psycopg's exceptions to ``ServerError``: the one place that reads SQLSTATEs.
+
+Source for the codes: PostgreSQL documentation, appendix A. A failure to connect carries no
+SQLSTATE (libpq keeps only the text), so those are told apart by the server's English wording and
+fall back to the text itself. Server messages never contain a password; ``DETAIL`` lines may
+contain row data and are therefore dropped.
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from azext_dms_pg.errors import ServerError
+
+# Classes and codes after which the same work may succeed on a new connection (hazard 15).
+_RETRY_CLASSES = ("08", "40", "57P")
+_RETRY_CODES = frozenset(
+    {
+        "53300",  # too_many_connections
+        "53100",  # disk_full: the operator can free space while we wait
+        "53200",  # out_of_memory
+        "55P03",  # lock_not_available
+        "58000",  # system_error
+        "58030",  # io_error
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+        "57014",  # query_canceled: somebody's pg_cancel_backend or a proxy's timeout
+    }
+)
+
+_ADVICE = {
+    "28P01": "Check the user name and password of the {side}.",
+    "28000": "Let this machine in: add a line for it to the {side}'s pg_hba.conf and reload.",
+    "3D000": "Create the database on the {side}, or correct its name in the database options.",
+    "42501": "Grant the {side} user the privilege that is named, then restart the task.",
+    "53100": "Free disk space on the {side} server; the task goes on by itself.",
+    "53300": "Raise max_connections on the {side}, or lower the setting parallelTables.",
+    "25006": "The {side} is read-only: connect to the primary, not to a standby.",
+    "57P01": "The {side} server ended the connection; it is tried again.",
+    "57P03": "The {side} server is starting up or shutting down; it is tried again.",
+}
+
+_CONNECT_TEXTS = (
+    ("password authentication failed", "28P01", False),
+    ("no password supplied", "28P01", False),
+    ("no pg_hba.conf entry", "28000", False),
+    ("role \"", "28000", False),
+    ("database \"", "3D000", False),
+    ("too many clients", "53300", True),
+    ("remaining connection slots", "53300", True),
+    ("the database system is", "57P03", True),
+)
+_TLS_TEXTS = ("certificate", "ssl", "tls")
+
+
+def is_retryable(sqlstate: str | None) -> bool:
+    """Whether the same statement may succeed on a new connection.
+
+    None means the connection itself broke, which is worth another try.
+    """
+    if sqlstate is None:
+        return True
+    return sqlstate.startswith(_RETRY_CLASSES) or sqlstate in _RETRY_CODES
+
+
+def translate(error: psycopg.Error, side: str, doing: str = "") -> ServerError:
+    """Turn any psycopg error into a ``ServerError`` with advice.
+
+    :param side: ``source`` or ``target``.
+    :param doing: what was being done, for the message ("copying public.actor").
+    """
+    sqlstate = error.sqlstate
+    text = (error.diag.message_primary if error.diag else None) or _first_line(error)
+    while_doing = f" while {doing}" if doing else ""
+    advice = _ADVICE.get(sqlstate or "", "")
+    return ServerError(
+        f"The {side} server answered{while_doing}: {text}"
+        + (f" (SQLSTATE {sqlstate})" if sqlstate else ""),
+        advice.format(side=side),
+        side=side,
+        sqlstate=sqlstate,
+        retryable=is_retryable(sqlstate),
+    )
+
+
+def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerError:
+    """Turn a failure to connect into a ``ServerError`` with advice."""
+    text = _first_line(error)
+    lower = text.lower()
+    for wording, sqlstate, retryable in _CONNECT_TEXTS:
+        if wording in lower and ("does not exist" in lower or wording[-1] != '"'):
+            return ServerError(
+                f"The {side} server {address} refused the connection: {text}",
+                _ADVICE[sqlstate].format(side=side),
+                side=side,
+                sqlstate=sqlstate,
+                retryable=retryable,
+                code="ConnectionRefused",
+            )
+    if "server does not support ssl" in lower:
+        return ServerError(
+            f"The {side} server {address} offers no TLS, but an encrypted connection was expected.",
+            f'Turn ssl on at the {side}, or accept an unencrypted connection with '
+            f'"encryptConnection": false in the {side} connection JSON.',
+            side=side,
+            code="TlsNotOffered",
+        )
+    if any(word in lower for word in _TLS_TEXTS):
+        return ServerError(
+            f"No trusted TLS connection to the {side} server {address}: {text}",
+            "Put the certificate authority into ~/.postgresql/root.crt (or name it in "
+            'PGSSLROOTCERT), or trust the certificate as it is with "trustServerCertificate": '
+            f"true in the {side} connection JSON.",
+            side=side,
+            code="TlsNotTrusted",
+        )
+    return ServerError(
+        f"The {side} server {address} cannot be reached: {text}",
+        "Check the server name and port, that the server runs and listens there, and that no "
+        "firewall stands between.",
+        side=side,
+        retryable=True,
+        code="ServerUnreachable",
+    )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for line in lines:
+        _, found, rest = line.partition("failed: ")
+        if found:
+            return rest
+    return lines[0] if lines else type(error).__name__

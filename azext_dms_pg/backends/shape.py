@@ -19,6 +19,9 @@ SERVICE_TYPE = f"{PROVIDER}/services"
 PROJECT_TYPE = f"{SERVICE_TYPE}/projects"
 TASK_TYPE = f"{PROJECT_TYPE}/tasks"
 
+#: Stands in resource ids of local services where Azure has a subscription, so that `--ids` works.
+LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+
 
 def service_id(subscription: str, group: str, service: str) -> str:
     return (

@@ -1,0 +1,190 @@
+"""What the workers write: task state, and one ``Journal`` a database.
+
+A journal knows rows and columns, not their meaning to the migration; only the conductor calls it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azext_dms_pg.model.states import MigrationState, TableState, TaskState
+from azext_dms_pg.state.store import Store, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from azext_dms_pg.model.finding import Finding
+
+_KEEP_SAMPLES = 20_000
+
+
+def set_task_state(store: Store, task: str, state: TaskState) -> None:
+    """Move a task to a state; stamps its start and end."""
+    moment = now()
+    with store.transaction() as connection:
+        connection.execute(
+            "UPDATE task SET state = ?,"
+            " started_on = CASE WHEN ? THEN coalesce(started_on, ?) ELSE started_on END,"
+            " ended_on = CASE WHEN ? THEN ? END WHERE id = ?",
+            (state.value, state is TaskState.RUNNING, moment, state.is_final, moment, task),
+        )
+
+
+def add_event(
+    store: Store, task: str, ordinal: int | None, severity: str, code: str, **texts: str
+) -> None:
+    """:param texts: ``subject``, ``message``, ``action``."""
+    with store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO event (task, ordinal, at, severity, code, subject, message, action)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                task,
+                ordinal,
+                now(),
+                severity,
+                code,
+                texts.get("subject", ""),
+                texts.get("message", ""),
+                texts.get("action", ""),
+            ),
+        )
+
+
+class Journal:
+    """Writes the progress of one database of one task."""
+
+    def __init__(self, store: Store, task: str, ordinal: int) -> None:
+        self._store = store
+        self._key = (task, ordinal)
+
+    def state(self, state: MigrationState, activity: str = "") -> None:
+        """Move the database to a state; stamps start, end and cutover, clears any problem."""
+        moment = now()
+        stamps: dict[str, Any] = {"state": state.value, "problem": "", "action": ""}
+        if activity or state.is_final:
+            stamps["activity"] = activity
+        if state is MigrationState.COMPLETING:
+            stamps["cutover_on"] = moment
+        stamps["ended_on"] = moment if state.is_final else None
+        self._update(stamps)
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE task_database SET started_on = coalesce(started_on, ?)"
+                " WHERE task = ? AND ordinal = ?",
+                (moment, *self._key),
+            )
+
+    def activity(self, sentence: str) -> None:
+        self._update({"activity": sentence})
+
+    def problem(self, message: str, action: str) -> None:
+        """Say why nothing moves at this moment; empty texts take it back."""
+        self._update({"problem": message, "action": action})
+
+    def load_ended(self) -> None:
+        self._update({"load_ended_on": now()})
+
+    def versions(self, source: str, target: str) -> None:
+        self._update({"source_version": source, "target_version": target})
+
+    def position(
+        self, *, applied_lsn: str, source_lsn: str, incoming: int, latency: float
+    ) -> None:
+        self._update(
+            {
+                "applied_lsn": applied_lsn,
+                "source_lsn": source_lsn,
+                "incoming": incoming,
+                "latency": latency,
+            }
+        )
+
+    def heartbeat(self) -> None:
+        self._update({})
+
+    def event(self, severity: str, code: str, **texts: str) -> None:
+        task, ordinal = self._key
+        add_event(self._store, task, ordinal, severity, code, **texts)
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Replace the findings of an earlier check of this database."""
+        rows = [
+            (*self._key, now(), item.severity.value, item.code, item.subject, item.message,
+             item.remedy)
+            for item in findings
+        ]  # fmt: skip
+        with self._store.transaction() as connection:
+            connection.execute(
+                "DELETE FROM event WHERE task = ? AND ordinal = ? AND severity != 'error'",
+                self._key,
+            )
+            connection.executemany(
+                "INSERT INTO event (task, ordinal, at, severity, code, subject, message, action)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def reset_tables(self, tables: Iterable[tuple[str, str, str]]) -> None:
+        """Begin the load anew: every table waits.
+
+        :param tables: schema, name and format (``binary`` or ``text``).
+        """
+        with self._store.transaction() as connection:
+            connection.execute("DELETE FROM task_table WHERE task = ? AND ordinal = ?", self._key)
+            connection.executemany(
+                "INSERT INTO task_table (task, ordinal, schema, name, format, state)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [(*self._key, *table, TableState.BEFORE_LOAD.value) for table in tables],
+            )
+
+    def tables(self, changes: dict[tuple[str, str], dict[str, Any]]) -> None:
+        """Set columns of several tables in one go.
+
+        :param changes: by (schema, name): column → new value; a key ending in ``+`` adds.
+        """
+        moment = now()
+        with self._store.transaction() as connection:
+            for (schema, name), columns in changes.items():
+                terms, values = _terms({**columns, "modified_on": moment})
+                connection.execute(
+                    f"UPDATE task_table SET {terms}"  # noqa: S608 - our own column names
+                    " WHERE task = ? AND ordinal = ? AND schema = ? AND name = ?",
+                    (*values, *self._key, schema, name),
+                )
+
+    def applied(self, inserts: int, updates: int, deletes: int) -> None:
+        self._update({"inserts+": inserts, "updates+": updates, "deletes+": deletes})
+
+    def sample(self) -> None:
+        """Remember lag and totals of this moment, for the curves in watch and report."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                "INSERT INTO sample (task, ordinal, at, latency, applied, rows, incoming)"
+                " SELECT d.task, d.ordinal, ?, d.latency, d.inserts + d.updates + d.deletes,"
+                " (SELECT coalesce(sum(t.rows), 0) FROM task_table t"
+                "  WHERE t.task = d.task AND t.ordinal = d.ordinal), d.incoming"
+                " FROM task_database d WHERE d.task = ? AND d.ordinal = ?",
+                (now(), *self._key),
+            )
+            connection.execute(
+                "DELETE FROM sample WHERE rowid <= (SELECT max(rowid) - ? FROM sample)",
+                (_KEEP_SAMPLES,),
+            )
+
+    def _update(self, columns: dict[str, Any]) -> None:
+        terms, values = _terms({**columns, "heartbeat": now()})
+        with self._store.transaction() as connection:
+            connection.execute(
+                f"UPDATE task_database SET {terms}"  # noqa: S608 - our own column names
+                " WHERE task = ? AND ordinal = ?",
+                (*values, *self._key),
+            )
+
+
+def _terms(columns: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    terms = [
+        f"{name[:-1]} = {name[:-1]} + ?" if name.endswith("+") else f"{name} = ?"
+        for name in columns
+    ]
+    return ", ".join(terms), tuple(columns.values())

@@ -1,0 +1,168 @@
+"""The SQLite file behind local services: opening it, its version, its transactions.
+
+Owns durability and refusal: a file that is corrupt or newer than this code is refused with words,
+never guessed at. What the rows mean is told by ``resources``, ``mailbox`` and ``progress``.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from azext_dms_pg.errors import StateError
+from azext_dms_pg.state.paths import StateDir, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = 1
+# "dmsp": tells our file from any other SQLite database (PRAGMA application_id).
+APPLICATION_ID = 0x646D7370
+# Twenty workers report once a second; a writer never waits anywhere near this long.
+_BUSY_MILLISECONDS = 30_000
+
+
+def now() -> str:
+    """This moment as the service prints moments: ISO 8601, microseconds, UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+class Store:
+    """One open connection to the store. Not for sharing between threads."""
+
+    def __init__(self, directory: StateDir) -> None:
+        """Open the store, making it if there is none.
+
+        :raises StateError: corrupt, newer than this version, not ours, or not writable.
+        """
+        self.directory = directory
+        directory.create()
+        try:
+            # Make the file ourselves: SQLite would honour a lax umask.
+            os.close(open_private(directory.database, os.O_RDWR))
+            self._connection = sqlite3.connect(
+                directory.database, isolation_level=None, timeout=_BUSY_MILLISECONDS / 1000
+            )
+            self._connection.row_factory = sqlite3.Row
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise self._refuse(error) from error
+        except OSError as error:
+            raise StateError(
+                f"The state file {directory.database} cannot be opened: {error.strerror}.",
+                "Make it readable and writable for you and see that the disk has space.",
+            ) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; takes the write lock at once so that no later statement can fail on it.
+
+        :raises StateError: the disk is full, the file damaged.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise self._refuse(error) from error
+
+    def query(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        """Rows of one SELECT.
+
+        :raises StateError: the file is damaged.
+        """
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._refuse(error) from error
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise StateError(
+                f"The state file {self.directory.database} has version {version}; this extension "
+                f"reads up to {VERSION}.",
+                "Update the extension: az extension update --name dms-pg.",
+                code="StateTooNew",
+            )
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if version == 0:
+            self._create()
+        elif connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StateError(
+                f"The file {self.directory.database} is not a dms-pg state file.",
+                "Move it away, or point AZURE_CONFIG_DIR at another directory.",
+            )
+        # Every report is worth keeping over a power cut; a commit a second costs nothing.
+        connection.execute("PRAGMA synchronous = FULL")
+
+    def _create(self) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have made it while we waited for the lock.
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise StateError(
+                        f"The file {self.directory.database} is not a dms-pg state file.",
+                        "Move it away, or point AZURE_CONFIG_DIR at another directory.",
+                    )
+                script = files("azext_dms_pg.state").joinpath("schema.sql").read_text("utf-8")
+                for statement in _statements(script):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _refuse(self, error: sqlite3.DatabaseError) -> StateError:
+        path = self.directory.database
+        if "full" in str(error) or "disk I/O" in str(error):
+            return StateError(
+                f"The state file {path} cannot be written: {error}.",
+                "Free space on that disk; nothing is lost, run the command again afterwards.",
+                code="StateDiskFull",
+            )
+        if "locked" in str(error):
+            return StateError(
+                f"The state file {path} stayed locked for {_BUSY_MILLISECONDS // 1000} seconds.",
+                "See which process holds it (lsof) and run the command again.",
+            )
+        return StateError(
+            f"The state file {path} is damaged: {error}.",
+            "Restore it from a backup, or move it away to begin anew. Slots and publications of "
+            "unfinished tasks then have to be dropped by hand (their names begin with dms_pg_).",
+            code="StateCorrupt",
+        )
+
+
+def _statements(script: str) -> list[str]:
+    """Split our own schema file: executescript would commit before it runs."""
+    statements: list[str] = []
+    pending = ""
+    for line in script.splitlines():
+        pending += line.split("--")[0] + "\n"
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

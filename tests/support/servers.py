@@ -224,7 +224,7 @@ class Server:
             cursor = connection.execute(statement.encode())
             while cursor.nextset():
                 pass
-            return cursor.fetchall() if cursor.description else []
+            return [] if cursor.description is None else cursor.fetchall()
 
     def environment(self, database: str = "postgres") -> dict[str, str]:
         """PG* variables for a client program."""

@@ -1,0 +1,1 @@
+"""The wheel, built and installed once a session into a private az."""

@@ -30,6 +30,28 @@ def set_task_state(store: Store, task: str, state: TaskState) -> None:
         )
 
 
+def reopen(store: Store, task: str) -> None:
+    """Make a failed task unfinished again; what its databases durably reached stays."""
+    failed = (
+        MigrationState.FAILED.value,
+        MigrationState.VALIDATION_FAILED.value,
+        MigrationState.VALIDATION_COMPLETE.value,
+    )
+    with store.transaction() as connection:
+        connection.execute(
+            "UPDATE task SET state = ?, wanted = 'run', ended_on = NULL WHERE id = ?",
+            (TaskState.QUEUED.value, task),
+        )
+        connection.execute(
+            "UPDATE task_database SET state = ?, ended_on = NULL, problem = '', action = ''"
+            " WHERE task = ? AND state IN (?, ?, ?)",
+            (MigrationState.UNDEFINED.value, task, *failed),
+        )
+        connection.execute(
+            "DELETE FROM event WHERE task = ? AND severity IN ('error', 'blocker')", (task,)
+        )
+
+
 def add_event(
     store: Store, task: str, ordinal: int | None, severity: str, code: str, **texts: str
 ) -> None:

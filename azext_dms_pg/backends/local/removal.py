@@ -1,0 +1,82 @@
+"""Cancelling and removing tasks: whatever the state, nothing of ours stays behind.
+
+Cleaning up needs the servers, so a worker does it; this module starts one when none lives and
+waits for it where the caller needs the result.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.backends.local.spawn import spawn
+from azext_dms_pg.errors import ConflictError
+from azext_dms_pg.model.states import TaskState
+from azext_dms_pg.state import mailbox, progress, resources, vault
+
+if TYPE_CHECKING:
+    from azext_dms_pg.backends.local.tree import Tree
+    from azext_dms_pg.state.records import TaskRecord
+
+# A cleaning worker gives an unreachable server up after two minutes and says what is left there.
+_CLEAN_SECONDS = 180.0
+# Tasks that left nothing on any server.
+_CLEAN_STATES = frozenset(
+    {TaskState.CANCELED, TaskState.SUCCEEDED, TaskState.FAILED_INPUT_VALIDATION}
+)
+
+
+def cancel_task(tree: Tree, task: TaskRecord) -> None:
+    """Ask for a cancel and see that a worker carries it out; a clean task is left as it is."""
+    if task.state in _CLEAN_STATES:
+        return
+    mailbox.ask(tree.store, task.id, mailbox.CANCEL)
+    progress.set_task_state(tree.store, task.id, TaskState.CANCELING)
+    spawn(tree, task)
+
+
+def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> None:
+    """Delete a task, cancelling it first where that is allowed or already under way.
+
+    :raises ConflictError: the task runs and ``delete_running_tasks`` was not given, or its
+        cleaning takes longer than anybody would wait.
+    """
+    if task.state not in _CLEAN_STATES:
+        running = task.state not in {TaskState.FAILED, TaskState.CANCELING}
+        if running and not delete_running_tasks:
+            raise ConflictError(
+                f"Task {task.name!r} is {task.state}; only a task that has ended can be deleted.",
+                f"Cancel it first (az dms project task cancel -n {task.name} …), or add "
+                "--delete-running-tasks.",
+                code="TaskRunning",
+            )
+        cancel_task(tree, task)
+        _await_end(tree, task)
+    vault.drop(tree.directory, task.id)
+    resources.delete_task(tree.store, task)
+    for directory in (tree.directory.run, tree.directory.log):
+        for path in directory.glob(f"{task.id}*"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def _await_end(tree: Tree, task: TaskRecord) -> None:
+    deadline = time.monotonic() + _CLEAN_SECONDS
+    while not resources.get_task(tree.store, task.id).state.is_final or tree.is_worked_on(task):
+        if not tree.is_worked_on(task) and not _just_ended(tree, task):
+            raise ConflictError(
+                f"The worker that cleans up after task {task.name!r} has ended early.",
+                "Run the command again.",
+                code="CleaningInterrupted",
+            )
+        if time.monotonic() > deadline:
+            raise ConflictError(
+                f"Task {task.name!r} is still being cleaned up.",
+                "Run the command again in a while; az dms project task show tells how it stands.",
+                code="StillCancelling",
+            )
+        time.sleep(0.1)
+
+
+def _just_ended(tree: Tree, task: TaskRecord) -> bool:
+    return resources.get_task(tree.store, task.id).state.is_final

@@ -1,0 +1,96 @@
+"""Starting the supervisor of a task so that it outlives the shell that asked for it."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.errors import StateError
+from azext_dms_pg.state.paths import open_private
+
+if TYPE_CHECKING:
+    from azext_dms_pg.backends.local.tree import Tree
+    from azext_dms_pg.state.records import TaskRecord
+
+_READY_SECONDS = 30.0
+# libpq reads these; the others (PGHOSTADDR, PGOPTIONS, PGSSLMODE, …) would silently redirect or
+# change connections that the task's input describes completely.
+_KEEP_PG = {"PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"}
+_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
+
+
+def spawn(tree: Tree, task: TaskRecord) -> None:
+    """Start the supervisor and return once it holds the task's lock.
+
+    Does nothing when one is at work already.
+
+    :raises StateError: it ended before it was ready; the message holds its last words.
+    """
+    if tree.is_worked_on(task):
+        return
+    log = tree.directory.log / f"{task.id}.log"
+    log_descriptor = open_private(log, os.O_WRONLY | os.O_APPEND)
+    ready, signal = os.pipe()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [
+                sys.executable,
+                "-m",
+                "azext_dms_pg.worker",
+                task.id,
+                "--state-dir",
+                str(tree.directory.root),
+                "--ready-fd",
+                str(signal),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log_descriptor,
+            stderr=log_descriptor,
+            cwd="/",
+            env=_environment(),
+            pass_fds=(signal,),
+            # A session of its own: no SIGHUP when the terminal closes, no SIGINT from its Ctrl-C.
+            start_new_session=True,
+        )
+        os.close(signal)
+        signal = -1
+        answered, _, _ = select.select([ready], [], [], _READY_SECONDS)
+        if not (answered and os.read(ready, 1)):
+            process.poll()
+            raise StateError(
+                f"The worker of task {task.name!r} did not start: {_last_words(log)}",
+                f"Read {log}, then run az dms project task restart.",
+                code="WorkerDidNotStart",
+            )
+    finally:
+        os.close(ready)
+        os.close(log_descriptor)
+        if signal >= 0:
+            os.close(signal)
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if (not name.startswith("PG") or name in _KEEP_PG)
+        # The passwords reach the worker through the vault; a child's environment can be read.
+        and not name.startswith("AZEXT_DMS_PG_")
+    }
+    # An extension's directory is put on sys.path by az, so a plain child does not know it.
+    extension_path = [str(_PACKAGE_PARENT), kept.get("PYTHONPATH", "")]
+    kept["PYTHONPATH"] = os.pathsep.join(part for part in extension_path if part)
+    kept["PYTHONUNBUFFERED"] = "1"
+    return kept
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text("utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "it left no message."

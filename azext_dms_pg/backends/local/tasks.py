@@ -1,0 +1,203 @@
+"""Local tasks: create and start, show the truth, pass commands to the worker, take away."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.backends import shape
+from azext_dms_pg.backends.local import removal
+from azext_dms_pg.backends.local.spawn import spawn
+from azext_dms_pg.backends.local.tree import SUBSCRIPTION, require_supported_platform
+from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
+from azext_dms_pg.model.settings import MigrationSettings
+from azext_dms_pg.model.states import MigrationState, ServiceState, TaskState
+from azext_dms_pg.model.task_input import TASK_TYPE
+from azext_dms_pg.state import mailbox, progress, report, resources, vault
+
+if TYPE_CHECKING:
+    from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress
+    from azext_dms_pg.backends.local.tree import Tree
+    from azext_dms_pg.model.task_input import TaskInput
+    from azext_dms_pg.state.records import DatabaseRecord, TaskRecord
+
+_RESTARTABLE = frozenset({TaskState.FAILED, TaskState.FAILED_INPUT_VALIDATION})
+
+
+class LocalTasks:
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def create(self, where: TaskAddress, task_input: TaskInput) -> Json:
+        require_supported_platform()
+        for database in task_input.databases:
+            MigrationSettings.of(database)
+        project = self._tree.project(where.parent)
+        if project.service.state != ServiceState.SUCCEEDED:
+            raise ConflictError(
+                f"The {where.parent.parent} is {project.service.state}; no task can start.",
+                f"Start it: az dms start -g {project.service.group} -n {project.service.name}",
+                code="ServiceStopped",
+            )
+        task = resources.add_task(self._tree.store, project, where.task, task_input, {})
+        try:
+            vault.keep(self._tree.directory, task.id, task_input)
+            spawn(self._tree, task)
+        except BaseException:
+            # No half-made task: the user corrects the cause and creates it again.
+            vault.drop(self._tree.directory, task.id)
+            resources.delete_task(self._tree.store, task)
+            raise
+        return self.show(where, expand=None)
+
+    def show(self, where: TaskAddress, *, expand: str | None) -> Json:
+        return self._shape(self._tree.task(where), expand)
+
+    def list(
+        self, where: ProjectAddress, *, task_type: str | None, expand: str | None = None
+    ) -> Rows:
+        project = self._tree.project(where)
+        if task_type is not None and task_type.lower() != TASK_TYPE.lower():
+            return []
+        return [
+            self._shape(task, expand) for task in resources.list_tasks(self._tree.store, project)
+        ]
+
+    def cutover(self, where: TaskAddress, *, object_name: str | None) -> None:
+        """Ask the workers to cut over one database, or all that have not been.
+
+        :raises NotFoundError: the task has no such database.
+        :raises InputError: the name fits several databases that differ in case only.
+        :raises ConflictError: a database is not that far yet, or has ended.
+        """
+        task = self._tree.task(where)
+        snapshot, liveness = self._tree.snapshot(task)
+        now = report.standing(snapshot, liveness)
+        if now.code:
+            raise ConflictError(now.problem, now.action, code=now.code)
+        chosen = _choose(task, snapshot.databases, object_name)
+        for database in chosen:
+            _require_ready(database)
+        for database in chosen:
+            mailbox.post_cutover(self._tree.store, task.id, database.ordinal, {})
+
+    def cancel(self, where: TaskAddress) -> Json:
+        removal.cancel_task(self._tree, self._tree.task(where))
+        return self.show(where, expand=None)
+
+    def delete(self, where: TaskAddress, *, delete_running_tasks: bool) -> None:
+        removal.remove_task(
+            self._tree, self._tree.task(where), delete_running_tasks=delete_running_tasks
+        )
+
+    def restart(self, where: TaskAddress) -> Json:
+        """Go on with a task whose worker died or that failed, from where it durably stands."""
+        require_supported_platform()
+        task = self._tree.task(where)
+        if task.state in {TaskState.SUCCEEDED, TaskState.CANCELED}:
+            raise ConflictError(
+                f"Task {task.name!r} has ended as {task.state}; there is nothing to go on with.",
+                "Delete it and create a new one to migrate again.",
+                code="TaskEnded",
+            )
+        if self._tree.is_worked_on(task):
+            return self.show(where, expand=None)
+        if task.project.service.state != ServiceState.SUCCEEDED:
+            raise ConflictError(
+                f"The {where.parent.parent} is {task.project.service.state}.",
+                f"Start it, which resumes its tasks: az dms start -g {where.group} "
+                f"-n {where.service}",
+                code="ServiceStopped",
+            )
+        if task.state in _RESTARTABLE:
+            progress.reopen(self._tree.store, task.id)
+        if task.wanted == mailbox.PAUSE:
+            mailbox.ask(self._tree.store, task.id, mailbox.RUN)
+        spawn(self._tree, task)
+        return self.show(where, expand=None)
+
+    def check_name(self, where: TaskAddress) -> Json:
+        project = self._tree.project(where.parent)
+        taken = resources.find_task(self._tree.store, project, where.task) is not None
+        return shape.name_availability(
+            available=not taken,
+            reason="AlreadyExists" if taken else None,
+            message=f"There is a {where} already." if taken else None,
+        )
+
+    def _shape(self, task: TaskRecord, expand: str | None) -> Json:
+        snapshot, liveness = self._tree.snapshot(task)
+        now = report.standing(snapshot, liveness)
+        task = snapshot.task
+        service = task.project.service
+        properties = shape.task_properties(
+            task_type=TASK_TYPE,
+            state=now.state.value,
+            task_input=_shown_input(task.input),
+            errors=report.errors(snapshot, now),
+            commands=report.commands(snapshot) if expand == "command" else None,
+            output=report.output(snapshot, now) if expand == "output" else None,
+            extra={
+                "createdOn": task.created_on,
+                "isCloneable": True,
+                "taskId": task.id,
+            },
+        )
+        return shape.task(
+            resource_id=shape.task_id(
+                SUBSCRIPTION, service.group, service.name, task.project.name, task.name
+            ),
+            name=task.name,
+            group=service.group,
+            properties=properties,
+            # Changes whenever something a user can see changes, as an etag should.
+            etag=hashlib.sha256(repr(snapshot).encode()).hexdigest()[:16],
+        )
+
+
+def _shown_input(stored: Json) -> Json:
+    """The input as the service prints it: defaults filled in, passwords never."""
+    shown = dict(stored)
+    for side in ("sourceConnectionInfo", "targetConnectionInfo"):
+        connection = dict(shown[side])
+        if connection.get("encryptConnection") is None:
+            connection["encryptConnection"] = True
+        shown[side] = connection
+    return shown
+
+
+def _choose(
+    task: TaskRecord, databases: tuple[DatabaseRecord, ...], name: str | None
+) -> list[DatabaseRecord]:
+    if name is None:
+        return [item for item in databases if item.state is not MigrationState.COMPLETE]
+    exact = [item for item in databases if item.name == name]
+    alike = exact or [item for item in databases if item.name.lower() == name.lower()]
+    if not alike:
+        raise NotFoundError(
+            f"Task {task.name!r} migrates no database {name!r}.",
+            f"Its databases are: {', '.join(item.name for item in databases)}.",
+        )
+    if len(alike) > 1:
+        raise InputError(
+            f"{name!r} fits several databases: {', '.join(item.name for item in alike)}.",
+            "Write the name in exactly the case it has.",
+        )
+    return alike
+
+
+def _require_ready(database: DatabaseRecord) -> None:
+    if database.state is MigrationState.COMPLETE:
+        raise ConflictError(
+            f"Database {database.name!r} was cut over already.",
+            "Nothing to do: it is COMPLETE.",
+            code="AlreadyComplete",
+        )
+    if database.state.is_final or database.load_ended_on is None:
+        raise ConflictError(
+            f"Database {database.name!r} cannot be cut over: it is {database.state} "
+            f"({database.activity or 'its full load has not ended'}).",
+            "Wait for READY_TO_COMPLETE: az dms project task show --expand output --query "
+            "'properties.output[].migrationState | [0]'",
+            code="NotReadyToComplete",
+        )

@@ -1,0 +1,177 @@
+"""One process a task: starts a worker for every database, starts it again when it dies, and
+says how the task as a whole ended. Touches no PostgreSQL server.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.model.states import MigrationState, TaskState
+from azext_dms_pg.state import mailbox, progress, resources, vault
+from azext_dms_pg.state.locks import Lock
+from azext_dms_pg.state.store import Store
+
+if TYPE_CHECKING:
+    from azext_dms_pg.state.paths import StateDir
+    from azext_dms_pg.state.records import DatabaseRecord
+
+log = logging.getLogger("azext_dms_pg")
+
+_LOOP_SECONDS = 0.2
+# Seconds before the first, second, … start again after a death; the last one repeats.
+_BACKOFF = (0.5, 1.0, 2.0, 5.0, 15.0)
+# A worker that dies this often without ever living for a minute will not get better.
+_MAX_QUICK_DEATHS = 8
+_LIVED_SECONDS = 60.0
+
+
+@dataclass
+class _Child:
+    """The worker process of one database, or the pause before its next start."""
+
+    ordinal: int
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    next_start: float = 0.0
+    deaths: int = 0
+
+
+def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> int:
+    """Run the task until all its databases have ended or a pause was asked for."""
+    store = Store(directory)
+    with Lock(directory.run / f"{task}.lock"):
+        # SIGTERM (a shutdown) pauses in order: children see their parent's pipe end.
+        signal.signal(signal.SIGTERM, _stop)
+        resources.get_task(store, task)
+        if mailbox.wanted(store, task) == mailbox.CANCEL:
+            progress.set_task_state(store, task, TaskState.CANCELING)
+        else:
+            progress.set_task_state(store, task, TaskState.RUNNING)
+        if ready_descriptor is not None:
+            os.write(ready_descriptor, b"+")
+            os.close(ready_descriptor)
+        return _Supervisor(directory, store, task).run()
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+class _Supervisor:
+    def __init__(self, directory: StateDir, store: Store, task: str) -> None:
+        self._directory = directory
+        self._store = store
+        self._task = task
+        # Never written to: its end tells the children that we are gone, however we went.
+        self._parent_read, self._parent_write = os.pipe()
+
+    def run(self) -> int:
+        cancelling = mailbox.wanted(self._store, self._task) == mailbox.CANCEL
+        children = [
+            _Child(record.ordinal)
+            for record in resources.databases(self._store, self._task)
+            if _needs_work(record, cancelling=cancelling)
+        ]
+        while children:
+            asked_to_cancel = mailbox.wanted(self._store, self._task) == mailbox.CANCEL
+            if asked_to_cancel and not cancelling:
+                cancelling = True
+                known = {child.ordinal for child in children}
+                # A database that failed earlier has things to clean up too.
+                children += [
+                    _Child(record.ordinal)
+                    for record in resources.databases(self._store, self._task)
+                    if record.ordinal not in known and _needs_work(record, cancelling=True)
+                ]
+            children = [child for child in children if self._tend(child)]
+            time.sleep(_LOOP_SECONDS)
+        return self._conclude()
+
+    def _tend(self, child: _Child) -> bool:
+        """Start, watch or restart one worker; False once it needs no more tending."""
+        if child.process is None:
+            if time.monotonic() < child.next_start:
+                return True
+            if mailbox.wanted(self._store, self._task) == mailbox.PAUSE:
+                return False
+            self._start(child)
+            return True
+        code = child.process.poll()
+        if code is None:
+            return True
+        if code == 0:
+            return False
+        return self._bury(child, code)
+
+    def _start(self, child: _Child) -> None:
+        child.process = subprocess.Popen(  # noqa: S603 - our own module
+            [
+                sys.executable,
+                "-m",
+                "azext_dms_pg.worker",
+                self._task,
+                "--state-dir",
+                str(self._directory.root),
+                "--database",
+                str(child.ordinal),
+                "--parent-fd",
+                str(self._parent_read),
+            ],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(self._parent_read,),
+            cwd="/",
+        )
+        child.started = time.monotonic()
+
+    def _bury(self, child: _Child, code: int) -> bool:
+        lived = time.monotonic() - child.started
+        child.deaths = 0 if lived > _LIVED_SECONDS else child.deaths + 1
+        child.process = None
+        child.next_start = time.monotonic() + _BACKOFF[min(child.deaths, len(_BACKOFF) - 1)]
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        log.warning("worker of database %d ended with %s; starting it again", child.ordinal, how)
+        if child.deaths <= _MAX_QUICK_DEATHS:
+            return True
+        journal = progress.Journal(self._store, self._task, child.ordinal)
+        journal.event(
+            "error",
+            "WorkerKeepsDying",
+            message=f"The worker of this database ended {child.deaths} times in a row ({how}).",
+            action=f"Read {self._directory.log / (self._task + '.log')}, then run "
+            "az dms project task restart.",
+        )
+        journal.state(MigrationState.FAILED, "its worker keeps dying")
+        return False
+
+    def _conclude(self) -> int:
+        states = {record.state for record in resources.databases(self._store, self._task)}
+        wanted = mailbox.wanted(self._store, self._task)
+        if wanted == mailbox.CANCEL:
+            final = TaskState.CANCELED
+        elif states == {MigrationState.COMPLETE}:
+            final = TaskState.SUCCEEDED
+        elif MigrationState.VALIDATION_FAILED in states:
+            final = TaskState.FAILED_INPUT_VALIDATION
+        elif MigrationState.FAILED in states:
+            final = TaskState.FAILED
+        else:
+            # Paused: `az dms start` goes on.
+            progress.set_task_state(self._store, self._task, TaskState.QUEUED)
+            return 0
+        progress.set_task_state(self._store, self._task, final)
+        if final in {TaskState.SUCCEEDED, TaskState.CANCELED}:
+            vault.drop(self._directory, self._task)
+        return 0
+
+
+def _needs_work(record: DatabaseRecord, *, cancelling: bool) -> bool:
+    if cancelling:
+        return record.state not in {MigrationState.COMPLETE, MigrationState.CANCELLED}
+    return not record.state.is_final

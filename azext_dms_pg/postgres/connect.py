@@ -77,8 +77,9 @@ def connect(
         opened.execute(
             "SELECT pg_catalog.set_config(name, wanted, false)"
             " FROM pg_catalog.pg_settings"
-            " JOIN pg_catalog.unnest(%s::text[], %s::text[]) AS later(setting, wanted)"
-            " ON name OPERATOR(pg_catalog.=) setting",
+            # unnest of two arrays is syntax, known by its bare name only; search_path is pinned.
+            " JOIN unnest(%s::text[], %s::text[]) AS later(parameter, wanted)"
+            " ON name OPERATOR(pg_catalog.=) parameter",
             (list(_LATER), list(_LATER.values())),
         )
         if not autocommit:
@@ -106,7 +107,7 @@ def connect_replication(
             ("transaction_timeout", "0", 170000),
         ):
             if opened.info.server_version >= since:
-                opened.execute(f"SET {name} = {value}")  # type: ignore[arg-type]
+                opened.execute(f"SET {name} = {value}")
     return opened
 
 

@@ -89,8 +89,11 @@ def read_json(value: str, option: str) -> Any:
     return _parse(value, "the value given on the command line", option)
 
 
-def connection_json(value: str | None, side: Side, flags: Flags = Flags()) -> dict[str, Any]:
+def connection_json(
+    value: str | None, side: Side, flags: Flags | None = None
+) -> dict[str, Any]:
     """The connection of one side as a dict, typed flags applied; not yet complete."""
+    flags = flags or Flags()
     if value is None:
         if flags.server is None:
             raise InputError(
@@ -108,13 +111,11 @@ def connection_json(value: str | None, side: Side, flags: Flags = Flags()) -> di
     return flags.over(wire)
 
 
-def complete(
-    wire: dict[str, Any], side: Side, *, token_allowed: bool, ask_token: bool = False
-) -> dict[str, Any]:
+def complete(wire: dict[str, Any], side: Side, *, token_allowed: bool) -> dict[str, Any]:
     """Add what is missing of user and password: environment first, then a prompt.
 
-    :param token_allowed: a connection that signs in with Microsoft Entra ID needs no password.
-    :param ask_token: an empty password also means Entra ID (an Azure server name).
+    :param token_allowed: a connection may sign in with Microsoft Entra ID instead: because it
+        says so, or because it goes to an Azure server and the password is left empty.
     """
     filled = dict(wire)
     if not filled.get("userName"):
@@ -124,7 +125,8 @@ def complete(
     filled["password"] = os.environ.get(side.variable("PASSWORD"))
     if filled["password"] or (token_allowed and _wants_token(filled)):
         return filled
-    filled["password"] = _ask(side, "password", optional=token_allowed and ask_token) or None
+    optional = token_allowed and is_azure_server(filled)
+    filled["password"] = _ask(side, "password", optional=optional) or None
     return filled
 
 

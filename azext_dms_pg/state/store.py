@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.resources import files
@@ -32,7 +33,7 @@ def now() -> str:
 
 
 class Store:
-    """One open connection to the store. Not for sharing between threads."""
+    """One open connection to the store; threads of one process may share it and take turns."""
 
     def __init__(self, directory: StateDir) -> None:
         """Open the store, making it if there is none.
@@ -40,12 +41,16 @@ class Store:
         :raises StateError: corrupt, newer than this version, not ours, or not writable.
         """
         self.directory = directory
+        self._turn = threading.RLock()
         directory.create()
         try:
             # Make the file ourselves: SQLite would honour a lax umask.
             os.close(open_private(directory.database, os.O_RDWR))
             self._connection = sqlite3.connect(
-                directory.database, isolation_level=None, timeout=_BUSY_MILLISECONDS / 1000
+                directory.database,
+                isolation_level=None,
+                timeout=_BUSY_MILLISECONDS / 1000,
+                check_same_thread=False,
             )
             self._connection.row_factory = sqlite3.Row
             self._prepare()
@@ -66,30 +71,34 @@ class Store:
 
         :raises StateError: the disk is full, the file damaged.
         """
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._turn:
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                self._connection.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                self._roll_back()
+                if isinstance(error, sqlite3.IntegrityError):
+                    raise
+                raise self._refuse(error) from error
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self._connection.execute("COMMIT")
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise self._refuse(error) from error
 
     def query(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
         """Rows of one SELECT.
 
         :raises StateError: the file is damaged.
         """
-        try:
-            return self._connection.execute(statement, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise self._refuse(error) from error
+        with self._turn:
+            try:
+                return self._connection.execute(statement, parameters).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise self._refuse(error) from error
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _prepare(self) -> None:
         connection = self._connection

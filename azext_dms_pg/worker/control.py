@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from azext_dms_pg.state.records import CommandRecord
     from azext_dms_pg.state.store import Store
 
-# How old an answer may be. A request is carried out at most this much later.
-_FRESH_SECONDS = 0.25
+# A request is carried out at most this much later, plus the step under way.
+_POLL_SECONDS = 0.25
 
 
 class Control:
@@ -30,34 +30,22 @@ class Control:
         self._store = store
         self._task = task
         self._ordinal = ordinal
-        self._parent = parent
-        self._orphaned = threading.Event()
-        self._asked = 0.0
-        self._wanted = mailbox.RUN
-        self._stopping = threading.Event()
-        if parent is not None:
-            threading.Thread(target=self._watch_parent, daemon=True, name="parent").start()
+        self._wanted = mailbox.wanted(store, task)
+        threading.Thread(target=self._watch, args=(parent,), daemon=True, name="control").start()
 
     def wanted(self) -> str:
-        """``run``, ``pause`` or ``cancel``."""
-        if time.monotonic() - self._asked > _FRESH_SECONDS:
-            self._wanted = mailbox.wanted(self._store, self._task)
-            self._asked = time.monotonic()
-        if self._wanted == mailbox.RUN and self._orphaned.is_set():
-            self._wanted = mailbox.PAUSE
-        if self._wanted != mailbox.RUN:
-            self._stopping.set()
+        """``run``, ``pause`` or ``cancel``. Safe to call from any thread."""
         return self._wanted
-
-    def check(self) -> None:
-        """:raises Interrupted: the user wants a pause or a cancel (its ``code`` says which)."""
-        wanted = self.wanted()
-        if wanted != mailbox.RUN:
-            raise Interrupted(f"asked to {wanted}", code=wanted)
 
     def stopping(self) -> bool:
         """Whether running work should end soon. Safe to call from any thread."""
-        return self._stopping.is_set() or self._orphaned.is_set()
+        return self._wanted != mailbox.RUN
+
+    def check(self) -> None:
+        """:raises Interrupted: the user wants a pause or a cancel (its ``code`` says which)."""
+        wanted = self._wanted
+        if wanted != mailbox.RUN:
+            raise Interrupted(f"asked to {wanted}", code=wanted)
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than until a request comes in.
@@ -67,7 +55,7 @@ class Control:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self.check()
-            time.sleep(min(left, _FRESH_SECONDS))
+            time.sleep(min(left, _POLL_SECONDS))
 
     def cutover(self) -> CommandRecord | None:
         """The cutover that was asked for and is not finished."""
@@ -84,9 +72,14 @@ class Control:
             if record.ordinal != self._ordinal
         }
 
-    def _watch_parent(self) -> None:
-        assert self._parent is not None  # noqa: S101 - started only with one
-        select.select([self._parent], [], [])
-        os.close(self._parent)
-        self._orphaned.set()
-        self._stopping.set()
+    def _watch(self, parent: int | None) -> None:
+        """Poll the store; an orphan pauses, because only a supervisor may drive workers."""
+        while True:
+            if parent is None:
+                time.sleep(_POLL_SECONDS)
+            elif select.select([parent], [], [], _POLL_SECONDS)[0]:
+                # Nobody ever writes to this pipe: it has reached its end, the parent is gone.
+                os.close(parent)
+                self._wanted = mailbox.PAUSE
+                return
+            self._wanted = mailbox.wanted(self._store, self._task)

@@ -1,0 +1,180 @@
+"""From the end of the load to the cutover's fence: turns stream events into state and answers.
+
+The conductor's helper for its longest phase; like it, it may write the journal.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from azext_dms_pg.engine.drift import drift
+from azext_dms_pg.engine.fence import write_fence
+from azext_dms_pg.engine.stream import Follower, SchemaDriftError
+from azext_dms_pg.engine.values import Applied, FencePassed, Position
+from azext_dms_pg.errors import MigrationError
+from azext_dms_pg.model.states import CommandState, MigrationState
+from azext_dms_pg.postgres.checkpoint import format_lsn
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.board import Board
+    from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.engine.requests import Requests
+    from azext_dms_pg.engine.values import Fence, Plan
+    from azext_dms_pg.state.progress import Journal
+    from azext_dms_pg.state.records import CommandRecord
+
+Session = psycopg.Connection[Any]
+
+# READY_TO_COMPLETE is given back when the lag grows beyond this: it would no longer be true that
+# a cutover takes moments.
+_READY_LAG_SECONDS = 30.0
+# Rounds of fences that may find somebody still writing before the cutover goes on regardless.
+_QUIET_ROUNDS = 5
+_DRIFT_POLL_SECONDS = 2.0
+_REQUEST_POLL_SECONDS = 0.2
+
+
+class Following:
+    """Follows the change stream of one database."""
+
+    def __init__(
+        self, job: Job, plan: Plan, journal: Journal, board: Board, requests: Requests
+    ) -> None:
+        self._job = job
+        self._plan = plan
+        self._journal = journal
+        self._board = board
+        self._requests = requests
+        self._state = MigrationState.RUNNING
+        self._command: CommandRecord | None = None
+        self._fences = 0
+        self._polled = 0.0
+
+    def until_cutover(self, source: Session, target: Session) -> bool:
+        """Apply changes until a cutover was asked for and its fence has passed.
+
+        False when the catalogues changed and the plan has to be made again.
+
+        :raises SlotLostError: the slot is gone or invalidated; changes are missing for good.
+        """
+        follower = Follower(
+            self._plan,
+            self._job.source,
+            self._job.target,
+            self._job.id,
+            self._job.source_object,
+            self._job.source_object,
+            self._job.settings,
+        )
+        try:
+            return self._consume(follower, source)
+        except MigrationError as error:
+            if not self._explained_by_drift(error, source, target):
+                raise
+            return False
+        finally:
+            follower.close()
+            self._board.flush()
+
+    def _consume(self, follower: Follower, source: Session) -> bool:
+        for event in follower.events():
+            self._requests.check()
+            if isinstance(event, Applied):
+                self._board.applied(event)
+            elif isinstance(event, Position):
+                self._note(event)
+            elif isinstance(event, FencePassed) and not self._somebody_writes(event):
+                return True
+            self._poll_cutover(follower, source)
+            if isinstance(event, FencePassed):
+                self._raise_fence(follower, source)
+        raise MigrationError(
+            "The change stream ended although nobody asked it to.",
+            "Run az dms project task restart; nothing is lost.",
+            code="StreamEnded",
+        )
+
+    def _note(self, position: Position) -> None:
+        self._board.position(
+            position, format_lsn(position.applied_lsn), format_lsn(position.server_lsn)
+        )
+        if self._state is MigrationState.COMPLETING:
+            return
+        if position.caught_up and self._state is not MigrationState.READY_TO_COMPLETE:
+            self._state = MigrationState.READY_TO_COMPLETE
+            self._board.flush()
+            self._journal.state(self._state, "in step with the source; ready for the cutover")
+        elif (
+            position.lag > _READY_LAG_SECONDS and self._state is MigrationState.READY_TO_COMPLETE
+        ):
+            self._state = MigrationState.RUNNING
+            self._journal.state(self._state, "catching up with the source again")
+
+    def _poll_cutover(self, follower: Follower, source: Session) -> None:
+        if self._command is not None or time.monotonic() - self._polled < _REQUEST_POLL_SECONDS:
+            return
+        self._polled = time.monotonic()
+        self._command = self._requests.cutover()
+        if self._command is None:
+            return
+        self._state = MigrationState.COMPLETING
+        self._journal.state(self._state, "applying everything up to the fence")
+        self._requests.set_cutover(self._command, CommandState.RUNNING)
+        self._raise_fence(follower, source)
+
+    def _raise_fence(self, follower: Follower, source: Session) -> None:
+        fence: Fence = write_fence(source)
+        self._fences += 1
+        follower.watch(fence)
+
+    def _somebody_writes(self, passed: FencePassed) -> bool:
+        """Whether to raise another fence: the first one, or changes came between two.
+
+        A second fence right after the first proves that the source was at rest. Writers that go
+        on regardless are reported, and the cutover goes on with what came before the last fence.
+        """
+        if self._fences == 1:
+            return True
+        if passed.changes_after_previous == 0:
+            return False
+        if self._fences <= _QUIET_ROUNDS:
+            self._journal.activity("the source is still being written to; raising another fence")
+            time.sleep(_REQUEST_POLL_SECONDS)
+            return True
+        self._journal.event(
+            "warning",
+            "SourceStillWritten",
+            subject=self._job.database.name,
+            message=f"The source was still being written to during the cutover: "
+            f"{passed.changes_after_previous} changes came between the last two fences. "
+            f"Everything committed before {format_lsn(passed.fence.lsn)} is on the target; what "
+            "was committed later is not.",
+            action="Stop the writers before a cutover. Compare both databases and carry later "
+            "changes over by hand, or migrate again.",
+        )
+        return False
+
+    def _explained_by_drift(
+        self, error: MigrationError, source: Session, target: Session
+    ) -> bool:
+        """Wait, with the missing statements in the journal, until the target has them.
+
+        False when no difference between the catalogues explains the error.
+        """
+        missing = drift(source, target, self._plan)
+        if not missing and not isinstance(error, SchemaDriftError):
+            return False
+        while missing:
+            self._board.flush()
+            self._journal.problem(
+                f"The source's schema has changed; the target lacks it. {error.message}",
+                "Run on the target, then the task goes on by itself: "
+                + " ".join(item.statement for item in missing),
+            )
+            self._requests.sleep(_DRIFT_POLL_SECONDS)
+            missing = drift(source, target, self._plan)
+        self._journal.problem("", "")
+        return True

@@ -1,0 +1,304 @@
+"""The conductor: the one module that knows in which order a database is migrated.
+
+Crash-only: ``run`` looks at what durably stands on the target and goes on from there, so a first
+start, a restart after ``kill -9`` and a retry after a cut connection are the same code. Every
+step may be run again. Only this module writes the journal.
+
+    validate → prepare → load → follow → cut over → complete
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from azext_dms_pg.engine import cutover, undo
+from azext_dms_pg.engine.board import Board
+from azext_dms_pg.engine.deferral import defer, restore_indexes
+from azext_dms_pg.engine.following import Following
+from azext_dms_pg.engine.load import load
+from azext_dms_pg.engine.budget import Budget
+from azext_dms_pg.engine.plan import make_plan, restrict
+from azext_dms_pg.engine.preflight import preflight
+from azext_dms_pg.errors import (
+    ConflictError,
+    DmsPgError,
+    Interrupted,
+    MigrationError,
+    ServerError,
+)
+from azext_dms_pg.model.states import MigrationState, Severity
+from azext_dms_pg.postgres import checkpoint, publication, replication
+from azext_dms_pg.postgres.catalog import survey
+from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.sqlstate import translate
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.engine.requests import Requests
+    from azext_dms_pg.engine.values import Plan
+    from azext_dms_pg.postgres.checkpoint import Checkpoint
+    from azext_dms_pg.state.progress import Journal
+
+log = logging.getLogger("azext_dms_pg")
+
+# Seconds between attempts after a connection was lost; doubles up to the last.
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 20.0
+# Attempts to reach a server before anything has been created there.
+_ATTEMPTS_BEFORE_BEGIN = 4
+
+Session = psycopg.Connection[Any]
+
+
+class Migration:
+    """Drives one database from wherever it stands to its end."""
+
+    def __init__(self, job: Job, journal: Journal, requests: Requests) -> None:
+        self._job = job
+        self._journal = journal
+        self._requests = requests
+        self._begun = False
+        self._board: Board | None = None
+
+    def run(self) -> None:
+        """Return when the database is complete, failed, cancelled, or a pause was asked for."""
+        board = self._board = Board(self._journal)
+        try:
+            self._requests.check()
+            self._persist()
+        except Interrupted as request:
+            board.flush()
+            if request.code == "cancel":
+                self._cancel()
+            else:
+                self._journal.activity("paused")
+        except DmsPgError as error:
+            log.error("%s: %s %s", error.code, error.message, error.action)  # noqa: TRY400 - no row data in logs
+            board.flush()
+            self._journal.event("error", error.code, message=error.message, action=error.action)
+            self._journal.state(MigrationState.FAILED, error.message)
+        finally:
+            board.close()
+
+    def _persist(self) -> None:
+        """Advance; after a lost connection wait and advance again, for as long as it takes."""
+        attempt = 0
+        while True:
+            try:
+                self._advance()
+            except (ServerError, psycopg.Error) as error:
+                failure = error if isinstance(error, ServerError) else translate(error, "")
+                attempt += 1
+                if not failure.retryable:
+                    raise failure from None
+                if not self._begun and attempt >= _ATTEMPTS_BEFORE_BEGIN:
+                    raise failure from None
+                log.warning("%s", failure.message)
+                self._journal.problem(failure.message, failure.action)
+                self._requests.sleep(_wait(attempt))
+            except _GoOnError as again:
+                attempt = 0
+                log.info("%s", again.message)
+            else:
+                return
+
+    def _advance(self) -> None:
+        with ExitStack() as stack:
+            target = stack.enter_context(connect(self._job.target, "target"))
+            if not checkpoint.try_lock(target, self._job.id):
+                raise ConflictError(
+                    "Another worker drives this migration: it holds the lock on the target "
+                    f"database {self._job.target.database!r}.",
+                    "Let it go on, or end it; this worker has touched nothing.",
+                    code="WorkerAlreadyRunning",
+                )
+            source = stack.enter_context(connect(self._job.source, "source"))
+            self._journal.versions(_version(source), _version(target))
+            found = checkpoint.read(target, self._job.id)
+            self._begun = found is not None
+            if found is None:
+                plan = self._validate(source, target)
+                if plan is None:
+                    return
+                found = self._begin(source, target, plan)
+            plan = self._replan(source, target, found)
+            self._journal.problem("", "")
+            if found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
+                self._load(source, target, plan)
+                found = self._standing(target)
+            if found.phase == checkpoint.LOADED:
+                self._follow(source, target, plan)
+            self._finish(source, target, plan)
+
+    def _validate(self, source: Session, target: Session) -> Plan | None:
+        """Check everything; None when this database or a sibling may not be migrated."""
+        self._journal.state(MigrationState.VALIDATING, "checking source and target")
+        surveys = survey(source), survey(target, contents=True)
+        findings = preflight(*surveys, self._job.database, self._job.settings)
+        self._journal.findings(findings)
+        blockers = [item for item in findings if item.severity is Severity.BLOCKER]
+        if blockers:
+            self._journal.state(
+                MigrationState.VALIDATION_FAILED, f"{len(blockers)} findings stand in the way"
+            )
+            return None
+        self._journal.state(MigrationState.VALIDATION_COMPLETE, "waiting for the other databases")
+        # All or nothing: a task with one impossible database creates nothing anywhere.
+        undecided = {MigrationState.UNDEFINED, MigrationState.VALIDATING}
+        while self._requests.siblings() & undecided:
+            self._requests.sleep(0.2)
+        if MigrationState.VALIDATION_FAILED in self._requests.siblings():
+            self._journal.activity("not begun: another database of the task failed validation")
+            return None
+        return make_plan(*surveys, self._job.database, self._job.settings)
+
+    def _begin(self, source: Session, target: Session, plan: Plan) -> Checkpoint:
+        """Install the bookkeeping on the target; from here on a cancel has something to undo."""
+        self._journal.state(MigrationState.INITIALIZING, "preparing the target")
+        name = self._job.source_object
+        tables = [[route.source.name.schema, route.source.name.name] for route in plan.routes]
+        begun = checkpoint.Checkpoint(
+            id=self._job.id,
+            source_system=replication.system_identifier(source),
+            slot=name,
+            publication=name,
+            phase=checkpoint.PREPARED,
+            plan=json.dumps({"plugin": plan.plugin, "tables": tables}),
+            consistent_lsn=None,
+            progress_lsn=None,
+        )
+        checkpoint.install(target)
+        with target.transaction():
+            checkpoint.begin(target, begun)
+            checkpoint.note_filled(
+                target, self._job.id, {(route.target.name, route.only) for route in plan.routes}
+            )
+        self._begun = True
+        return begun
+
+    def _replan(self, source: Session, target: Session, found: Checkpoint) -> Plan:
+        """The plan as it was begun, seen with today's catalogues."""
+        identifier = replication.system_identifier(source)
+        if found.source_system and identifier and identifier != found.source_system:
+            raise MigrationError(
+                f"The source at {self._job.source.address} is another server than the one this "
+                f"migration began with (system identifier {identifier}, expected "
+                f"{found.source_system}).",
+                "Point the name back at the original source, or cancel the task and begin anew.",
+                code="SourceChanged",
+            )
+        surveys = survey(source), survey(target)
+        begun = json.loads(found.plan)
+        plan = make_plan(*surveys, self._job.database, self._job.settings)
+        return restrict(plan, [tuple(name) for name in begun["tables"]], begun["plugin"])
+
+    def _load(self, source: Session, target: Session, plan: Plan) -> None:
+        """Copy all tables from the snapshot of a new slot; begins anew whatever stood before."""
+        job, journal = self._job, self._journal
+        journal.state(MigrationState.INITIALIZING, "creating publication, slot and snapshot")
+        assert self._board is not None  # noqa: S101 - set by run
+        self._board.forget_load()
+        journal.reset_tables(_formats(plan))
+        replication.drop_slot(source, job.source_object)
+        defer(target, plan, job.id, job.settings)
+        with target.transaction():
+            checkpoint.empty_filled(target, job.id)
+        if plan.plugin == "pgoutput":
+            publication.create(source, job.source_object, plan)
+        with replication.create_slot(
+            job.source, job.source_object, plan.plugin, self._waiting_for_slot, self._requests.check
+        ) as session:
+            handle = session.handle
+            checkpoint.start_load(target, job.id, handle.consistent_lsn)
+            journal.state(MigrationState.RUNNING, "copying the tables")
+            load(
+                plan,
+                handle,
+                job.source,
+                job.target,
+                job.id,
+                job.settings,
+                Budget(job.slots, job.settings.parallel_tables),
+                self._board.load,
+                self._requests.stopping,
+            )
+        self._requests.check()
+        self._board.flush()
+        journal.activity("building indexes")
+        restore_indexes(target, job.target, job.id, job.settings, self._requests.stopping)
+        self._requests.check()
+        checkpoint.set_phase(target, job.id, checkpoint.LOADED)
+
+    def _waiting_for_slot(self, blockers: str) -> None:
+        self._journal.problem(
+            f"The slot cannot become consistent before these transactions end: {blockers}.",
+            "Let them end, or end them on the source with pg_terminate_backend; prepared ones "
+            "with COMMIT PREPARED or ROLLBACK PREPARED.",
+        )
+
+    def _follow(self, source: Session, target: Session, plan: Plan) -> None:
+        """Apply what was committed since the snapshot until the cutover's fence has passed."""
+        assert self._board is not None  # noqa: S101 - set by run
+        self._journal.state(MigrationState.RUNNING, "applying the changes made meanwhile")
+        self._journal.load_ended()
+        following = Following(self._job, plan, self._journal, self._board, self._requests)
+        if not following.until_cutover(source, target):
+            raise _GoOnError("the target's tables were changed; looking at them again")
+        checkpoint.set_phase(target, self._job.id, checkpoint.CUTOVER)
+
+    def _finish(self, source: Session, target: Session, plan: Plan) -> None:
+        """Everything after the fence; each step may have been done by an earlier run."""
+        self._journal.state(MigrationState.COMPLETING, "finishing the cutover")
+        cutover.finish(self._job, plan, source, target, self._journal)
+        checkpoint.set_phase(target, self._job.id, checkpoint.COMPLETE)
+        replication.drop_slot(source, self._job.source_object)
+        publication.drop(source, self._job.source_object)
+        checkpoint.forget(target, self._job.id)
+        self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
+        cutover.close_command(self._requests)
+
+    def _standing(self, target: Session) -> Checkpoint:
+        found = checkpoint.read(target, self._job.id)
+        assert found is not None  # noqa: S101 - we have just written it
+        return found
+
+    def _cancel(self) -> None:
+        self._journal.state(MigrationState.CANCELLING, "removing what the migration made")
+        leftovers = undo.undo(self._job)
+        for leftover in leftovers:
+            self._journal.event(
+                "error", "LeftBehind", subject=leftover.side, message=leftover.message,
+                action=leftover.action,
+            )  # fmt: skip
+        self._journal.state(
+            MigrationState.CANCELLED, "cancelled" if not leftovers else "cancelled with leftovers"
+        )
+
+
+class _GoOnError(DmsPgError):
+    """Not a failure: the stage asks to be entered again from the top."""
+
+
+def _wait(attempt: int) -> float:
+    longest = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT)
+    return longest * random.uniform(0.7, 1.0)  # noqa: S311 - keeps twenty workers apart
+
+
+def _version(session: Session) -> str:
+    number = session.info.server_version
+    return f"{number // 10000}.{number % 10000}"
+
+
+def _formats(plan: Plan) -> list[tuple[str, str, str]]:
+    formats: dict[tuple[str, str], bool] = {}
+    for route in plan.routes:
+        key = (route.label.schema, route.label.name)
+        formats[key] = formats.get(key, True) and route.binary
+    return [(*key, "binary" if binary else "text") for key, binary in formats.items()]
+
+

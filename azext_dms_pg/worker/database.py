@@ -1,0 +1,45 @@
+"""The worker process of one database: puts a job together and hands it to the conductor."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.engine.job import Job
+from azext_dms_pg.engine.migration import Migration
+from azext_dms_pg.model.settings import MigrationSettings
+from azext_dms_pg.model.task_input import TaskInput
+from azext_dms_pg.state import progress, resources, vault
+from azext_dms_pg.state.locks import Lock
+from azext_dms_pg.state.store import Store
+from azext_dms_pg.worker.control import Control
+
+if TYPE_CHECKING:
+    from azext_dms_pg.state.paths import StateDir
+
+
+def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) -> int:
+    """Migrate one database until it ends or a pause is asked for; 0 when that was in order.
+
+    :raises ConflictError: another process works on this database.
+    """
+    # A shutdown signals everybody at once; the supervisor's end is what tells us to pause.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    store = Store(directory)
+    with Lock(directory.run / f"{task_id}.{ordinal}.lock"):
+        task = resources.get_task(store, task_id)
+        whole = vault.restore(directory, task_id, TaskInput.from_wire(task.input))
+        database = whole.databases[ordinal]
+        job = Job(
+            id=f"{task_id}-{ordinal}",
+            source=whole.source.to_database(database.name),
+            target=whole.target.to_database(database.target_name),
+            database=database,
+            settings=MigrationSettings.of(database),
+            slots=directory.run / f"{task_id}.slots",
+        )
+        journal = progress.Journal(store, task_id, ordinal)
+        control = Control(store, task_id, ordinal, parent)
+        Migration(job, journal, control).run()
+    return 0

@@ -1,0 +1,56 @@
+# Every target makes what it needs in .venv (re-used when up to date); see CONTRIBUTING.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+SEEDS ?= 20
+JOBS ?= 2
+ARGS ?=
+WHEEL_SOURCES := setup.py pyproject.toml $(shell find azext_dms_pg -name '*.py' -o -name '*.sql' -o -name '*.json' -o -name '*.html')
+
+.PHONY: help demo test check format wheel bench torture matrix clean venv-demo venv-dev
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: wheel ## Watch a live database move between two real servers, by the tutorial's commands
+	@$(BIN)/python -m scenarios.demo $(ARGS)
+
+test: venv-dev ## All tests but the long ones
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not matrix and not torture" $(ARGS)
+
+check: venv-dev ## Linters, types, and the floors of docs/architecture.md
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv-dev ## Lay the code out
+	$(BIN)/ruff format .
+
+wheel: dist/.built ## dist/*.whl, for az extension add --source
+
+dist/.built: $(WHEEL_SOURCES) | venv-demo
+	@rm -rf build dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > .cache/build.log 2>&1 \
+		|| { cat .cache/build.log; exit 1; }
+	@rm -rf build *.egg-info
+	@touch $@
+
+bench: venv-dev ## Measure against native replication, pg_dump and pgcopydb (ARGS=--quick)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+torture: venv-dev ## Random faults, SEEDS=n of them
+	$(BIN)/python -m tests.torture --seeds $(SEEDS) $(ARGS)
+
+matrix: venv-dev ## Every pair of server versions
+	$(BIN)/python -m pytest -m matrix $(ARGS)
+
+clean: ## Remove everything that can be made again
+	rm -rf .venv .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv-demo:
+	@tools/venv demo
+
+venv-dev:
+	@tools/venv dev

@@ -25,9 +25,12 @@ class DmsPgCommandsLoader(AzCommandsLoader):
         handlers = CliCommandType(operations_tmpl="azext_dms_pg.cli#{}")
         super().__init__(cli_ctx=cli_ctx, custom_command_type=handlers)
 
-    def load_command_table(self, args: Any) -> Any:  # noqa: ARG002 - az's signature
+    def load_command_table(self, args: Any) -> Any:
+        from azext_dms_pg.cli import rival
         from azext_dms_pg.cli.commands import load_command_table
 
+        if args and args[0] == "dms":
+            rival.warn_if_installed()
         load_command_table(self)
         return self.command_table
 

@@ -107,9 +107,7 @@ class Following:
             self._state = MigrationState.READY_TO_COMPLETE
             self._board.flush()
             self._journal.state(self._state, "in step with the source; ready for the cutover")
-        elif (
-            position.lag > _READY_LAG_SECONDS and self._state is MigrationState.READY_TO_COMPLETE
-        ):
+        elif position.lag > _READY_LAG_SECONDS and self._state is MigrationState.READY_TO_COMPLETE:
             self._state = MigrationState.RUNNING
             self._journal.state(self._state, "catching up with the source again")
 
@@ -157,9 +155,7 @@ class Following:
         )
         return False
 
-    def _explained_by_drift(
-        self, error: MigrationError, source: Session, target: Session
-    ) -> bool:
+    def _explained_by_drift(self, error: MigrationError, source: Session, target: Session) -> bool:
         """Wait, with the missing statements in the journal, until the target has them.
 
         False when no difference between the catalogues explains the error.

@@ -19,10 +19,10 @@ import psycopg
 
 from azext_dms_pg.engine import cutover, undo
 from azext_dms_pg.engine.board import Board
+from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
-from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.plan import make_plan, restrict
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.errors import (
@@ -300,5 +300,3 @@ def _formats(plan: Plan) -> list[tuple[str, str, str]]:
         key = (route.label.schema, route.label.name)
         formats[key] = formats.get(key, True) and route.binary
     return [(*key, "binary" if binary else "text") for key, binary in formats.items()]
-
-

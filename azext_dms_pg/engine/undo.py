@@ -66,9 +66,7 @@ def _persist(side: str, clean: Callable[[], None], by_hand: str) -> Leftover | N
             failure = error if isinstance(error, DmsPgError) else translate(error, side)
             retryable = isinstance(failure, ServerError) and failure.retryable
             if not retryable or time.monotonic() > deadline:
-                return Leftover(
-                    side, f"Cleaning up did not succeed. {failure.message}", by_hand
-                )
+                return Leftover(side, f"Cleaning up did not succeed. {failure.message}", by_hand)
             time.sleep(_PAUSE_SECONDS)
         else:
             return None

@@ -13,6 +13,8 @@ from azext_dms_pg.errors import InputError
 
 WIRE_TYPE = "PostgreSqlConnectionInfo"
 ENTRA_ID = "ActiveDirectory"
+AZURE_SUFFIX = ".postgres.database.azure.com"
+_LAST_PORT = 65535
 
 
 class Secret:
@@ -66,7 +68,9 @@ class Connection:
     def uses_entra_id(self) -> bool:
         if self.authentication is not None:
             return self.authentication.lower() == ENTRA_ID.lower()
-        return self.password is None and self.server.lower().endswith(".postgres.database.azure.com")
+        return self.password is None and self.server.lower().endswith(
+            ".postgres.database.azure.com"
+        )
 
     @property
     def address(self) -> str:
@@ -111,7 +115,7 @@ class _Reader:
         server = self._text("serverName")
         if not server:
             raise InputError(
-                f"The {self.where} names no server: expected a non-empty \"serverName\".",
+                f'The {self.where} names no server: expected a non-empty "serverName".',
                 'Add "serverName": "<host name or address>".',
             )
         password = self._text("password", strip=False)
@@ -144,7 +148,7 @@ class _Reader:
             return 5432
         if isinstance(value, str) and value.strip().isdecimal():
             value = int(value.strip())
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _LAST_PORT:
             raise InputError(
                 f'"port" in the {self.where} must be a number from 1 to 65535, found {value!r}.',
                 'Write for example "port": 5432.',

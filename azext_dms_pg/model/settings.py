@@ -6,8 +6,9 @@ Defaults are meant to need no tuning; docs/settings.md explains each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Callable
+from typing import Any
 
 from azext_dms_pg.errors import InputError
 from azext_dms_pg.model.task_input import DatabaseInput
@@ -75,7 +76,7 @@ def _camel(name: str) -> str:
 def _fail(key: str, text: object, expected: str) -> InputError:
     return InputError(
         f"Setting {key!r} must be {expected}, found {text!r}.",
-        f'Correct it in the database options, for example "{key}": "{expected.split()[-1]}".',
+        f'Correct it in the database options, for example "{key}": "{expected.rsplit(maxsplit=1)[-1]}".',
     )
 
 

@@ -18,6 +18,8 @@ class Wire(str, Enum):
 
 
 class TaskState(Wire):
+    """``state`` of a task (TaskState, and the live service's ``Canceling``)."""
+
     UNKNOWN = "Unknown"
     QUEUED = "Queued"
     RUNNING = "Running"
@@ -90,6 +92,8 @@ class ReplicateState(Wire):
 
 
 class CommandState(Wire):
+    """``state`` of a command such as the cutover (CommandState)."""
+
     UNKNOWN = "Unknown"
     ACCEPTED = "Accepted"
     RUNNING = "Running"

@@ -77,7 +77,7 @@ def install(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         # IF NOT EXISTS alone still loses a race between two databases' workers.
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
-        connection.execute(sql.SQL(script))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(script))
 
 
 def is_installed(connection: psycopg.Connection[Any]) -> bool:
@@ -143,9 +143,7 @@ def set_phase(connection: psycopg.Connection[Any], migration_id: str, phase: str
     )
 
 
-def start_load(
-    connection: psycopg.Connection[Any], migration_id: str, consistent_lsn: int
-) -> None:
+def start_load(connection: psycopg.Connection[Any], migration_id: str, consistent_lsn: int) -> None:
     """Note the new slot's consistent point; progress starts there once the load is done."""
     connection.execute(
         "UPDATE dms_pg.migration SET phase = %s, consistent_lsn = %s, progress_lsn = %s"
@@ -225,9 +223,9 @@ def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:
             return
         for table in ("deferred", "loaded_part", "filled_table"):
             connection.execute(
-                sql.SQL(
-                    "DELETE FROM dms_pg.{} WHERE migration OPERATOR(pg_catalog.=) %s"
-                ).format(sql.Identifier(table)),
+                sql.SQL("DELETE FROM dms_pg.{} WHERE migration OPERATOR(pg_catalog.=) %s").format(
+                    sql.Identifier(table)
+                ),
                 (migration_id,),
             )
         connection.execute(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
+from psycopg import sql
 from psycopg.client_cursor import ClientCursor
 
 from azext_dms_pg.postgres.sqlstate import translate_connect
@@ -52,6 +53,11 @@ _LATER = {
     "idle_session_timeout": "0",
     "transaction_timeout": "0",
     "jit": "off",
+}
+_WALSENDER_LIMITS = {
+    "idle_in_transaction_session_timeout": 10_00_00,
+    "idle_session_timeout": 14_00_00,
+    "transaction_timeout": 17_00_00,
 }
 _ROOT_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -99,15 +105,11 @@ def connect_replication(
     """
     opened = _open(connection, side, purpose, autocommit=True, replication="database")
     opened.cursor_factory = ClientCursor
-    if opened.info.server_version >= 100000:
-        # A walsender sends and waits; none of the session limits may end it (hazard 14).
-        for name, value, since in (
-            ("idle_in_transaction_session_timeout", "0", 100000),
-            ("idle_session_timeout", "0", 140000),
-            ("transaction_timeout", "0", 170000),
-        ):
-            if opened.info.server_version >= since:
-                opened.execute(f"SET {name} = {value}")
+    # A walsender sends and waits; none of the session limits may end it (hazard 14). It cannot
+    # run SELECT before 10, and SET of an unknown name is an error.
+    for limit, since in _WALSENDER_LIMITS.items():
+        if opened.info.server_version >= since:
+            opened.execute(sql.SQL("SET {} = 0").format(sql.Identifier(limit)))
     return opened
 
 

@@ -44,8 +44,8 @@ _CONNECT_TEXTS = (
     ("password authentication failed", "28P01", False),
     ("no password supplied", "28P01", False),
     ("no pg_hba.conf entry", "28000", False),
-    ("role \"", "28000", False),
-    ("database \"", "3D000", False),
+    ('role "', "28000", False),
+    ('database "', "3D000", False),
     ("too many clients", "53300", True),
     ("remaining connection slots", "53300", True),
     ("the database system is", "57P03", True),
@@ -100,7 +100,7 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
     if "server does not support ssl" in lower:
         return ServerError(
             f"The {side} server {address} offers no TLS, but an encrypted connection was expected.",
-            f'Turn ssl on at the {side}, or accept an unencrypted connection with '
+            f"Turn ssl on at the {side}, or accept an unencrypted connection with "
             f'"encryptConnection": false in the {side} connection JSON.',
             side=side,
             code="TlsNotOffered",

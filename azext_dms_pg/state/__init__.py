@@ -1,0 +1,1 @@
+"""The local store: what az knows of local services, projects and tasks."""

@@ -54,7 +54,7 @@ class Lock:
     def release(self) -> None:
         os.close(self._descriptor)
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Lock:  # noqa: PYI034 - typing.Self is 3.11
         return self
 
     def __exit__(

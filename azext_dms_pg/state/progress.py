@@ -110,9 +110,7 @@ class Journal:
     def versions(self, source: str, target: str) -> None:
         self._update({"source_version": source, "target_version": target})
 
-    def position(
-        self, *, applied_lsn: str, source_lsn: str, incoming: int, latency: float
-    ) -> None:
+    def position(self, *, applied_lsn: str, source_lsn: str, incoming: int, latency: float) -> None:
         self._update(
             {
                 "applied_lsn": applied_lsn,

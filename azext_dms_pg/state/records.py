@@ -10,6 +10,8 @@ from azext_dms_pg.model.states import CommandState, MigrationState, TableState, 
 
 @dataclass(frozen=True)
 class ServiceRecord:
+    """A local service."""
+
     id: int
     group: str
     name: str
@@ -22,6 +24,8 @@ class ServiceRecord:
 
 @dataclass(frozen=True)
 class ProjectRecord:
+    """A project of a local service."""
+
     id: int
     service: ServiceRecord
     name: str
@@ -103,6 +107,8 @@ class TableRecord:
 
 @dataclass(frozen=True)
 class CommandRecord:
+    """What the user asked of one database's worker, and how far that is."""
+
     id: int
     ordinal: int
     type: str
@@ -114,6 +120,8 @@ class CommandRecord:
 
 @dataclass(frozen=True)
 class EventRecord:
+    """Something worth knowing; ``ordinal`` is None when it concerns the whole task."""
+
     id: int
     ordinal: int | None
     at: str
@@ -126,6 +134,8 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class Sample:
+    """Lag (seconds) and totals of one database at one moment."""
+
     ordinal: int
     at: str
     latency: float

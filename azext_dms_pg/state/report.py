@@ -9,6 +9,7 @@ against either works. Keys of our own come beside them, never instead.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -53,7 +54,9 @@ class Standing:
     action: str = ""
 
 
-def standing(snapshot: TaskSnapshot, liveness: Liveness, moment: datetime | None = None) -> Standing:
+def standing(
+    snapshot: TaskSnapshot, liveness: Liveness, moment: datetime | None = None
+) -> Standing:
     """The task's state, corrected by whether its worker lives and speaks."""
     task = snapshot.task
     if task.state.is_final:
@@ -116,14 +119,12 @@ def commands(snapshot: TaskSnapshot) -> list[Json]:
 
 
 def output(snapshot: TaskSnapshot, now: Standing) -> list[Json]:
-    """``properties.output``: databases, the migration, tables, errors – in the tutorial's order."""
+    """``properties.output``: databases, the migration, tables, errors: in the tutorial's order."""
     shown: list[Json] = [_database(snapshot, record, now) for record in snapshot.databases]
     shown.append(_migration(snapshot, now))
     names = {database.ordinal: database.name for database in snapshot.databases}
     shown += [_table(record, names[record.ordinal], now) for record in snapshot.tables]
-    shown += [
-        _error(event) for event in snapshot.events if event.severity in {"error", "blocker"}
-    ]
+    shown += [_error(event) for event in snapshot.events if event.severity in {"error", "blocker"}]
     shown += [
         item
         for record in snapshot.databases
@@ -297,8 +298,7 @@ def _sentence(event: EventRecord) -> str:
 
 
 def _dashed(identity: str) -> str:
-    cuts = (0, 8, 12, 16, 20, 32)
-    return "-".join(identity[a:b] for a, b in zip(cuts, cuts[1:], strict=False))
+    return str(uuid.UUID(identity))
 
 
 def _heartbeats(snapshot: TaskSnapshot) -> list[datetime]:

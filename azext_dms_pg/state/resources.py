@@ -66,9 +66,7 @@ def list_services(store: Store, group: str | None) -> list[ServiceRecord]:
 
 def set_service_state(store: Store, service: ServiceRecord, state: ServiceState) -> None:
     with store.transaction() as connection:
-        connection.execute(
-            "UPDATE service SET state = ? WHERE id = ?", (state.value, service.id)
-        )
+        connection.execute("UPDATE service SET state = ? WHERE id = ?", (state.value, service.id))
 
 
 def delete_service(store: Store, service: ServiceRecord) -> None:
@@ -259,9 +257,7 @@ def _service(row: sqlite3.Row) -> ServiceRecord:
 
 
 def _project(row: sqlite3.Row, service: ServiceRecord) -> ProjectRecord:
-    record: ProjectRecord = _fill(
-        ProjectRecord, row, service=service, tags=json.loads(row["tags"])
-    )
+    record: ProjectRecord = _fill(ProjectRecord, row, service=service, tags=json.loads(row["tags"]))
     return record
 
 

@@ -115,10 +115,7 @@ class Store:
         if version == 0:
             self._create()
         elif connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StateError(
-                f"The file {self.directory.database} is not a dms-pg state file.",
-                "Move it away, or point AZURE_CONFIG_DIR at another directory.",
-            )
+            raise self._not_ours()
         # Every report is worth keeping over a power cut; a commit a second costs nothing.
         connection.execute("PRAGMA synchronous = FULL")
 
@@ -130,10 +127,7 @@ class Store:
             # Another process may have made it while we waited for the lock.
             if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise StateError(
-                        f"The file {self.directory.database} is not a dms-pg state file.",
-                        "Move it away, or point AZURE_CONFIG_DIR at another directory.",
-                    )
+                    raise self._not_ours()  # noqa: TRY301 - rolled back like any failure
                 script = files("azext_dms_pg.state").joinpath("schema.sql").read_text("utf-8")
                 for statement in _statements(script):
                     connection.execute(statement)
@@ -143,6 +137,12 @@ class Store:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+    def _not_ours(self) -> StateError:
+        return StateError(
+            f"The file {self.directory.database} is not a dms-pg state file.",
+            "Move it away, or point AZURE_CONFIG_DIR at another directory.",
+        )
 
     def _refuse(self, error: sqlite3.DatabaseError) -> StateError:
         path = self.directory.database

@@ -43,7 +43,8 @@ def main() -> int:
 
         return work(directory, arguments.task, arguments.database, arguments.parent_fd)
     except DmsPgError as error:
-        logging.getLogger("azext_dms_pg").error("%s %s", error.message, error.action)
+        # No traceback: a deliberate error says all there is to say, and stacks may hold row data.
+        logging.getLogger("azext_dms_pg").error("%s %s", error.message, error.action)  # noqa: TRY400
         return TRY_AGAIN if error.code == "WorkerAlreadyRunning" else 1
 
 

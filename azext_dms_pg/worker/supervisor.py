@@ -1,5 +1,6 @@
-"""One process a task: starts a worker for every database, starts it again when it dies, and
-says how the task as a whole ended. Touches no PostgreSQL server.
+"""The process that keeps one task's workers going and says how the task as a whole ended.
+
+Starts a worker for every database and starts it again when it dies. Touches no PostgreSQL server.
 """
 
 from __future__ import annotations

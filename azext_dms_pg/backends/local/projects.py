@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.local import removal
-from azext_dms_pg.backends.local.tree import SUBSCRIPTION
+from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.state import resources
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class LocalProjects:
+    """``base.Projects`` answered from the local store."""
+
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
@@ -67,7 +69,7 @@ class LocalProjects:
 def _shape(project: ProjectRecord) -> Json:
     service = project.service
     return shape.project(
-        resource_id=shape.project_id(SUBSCRIPTION, service.group, service.name, project.name),
+        resource_id=shape.project_id(LOCAL_SUBSCRIPTION, service.group, service.name, project.name),
         name=project.name,
         group=service.group,
         location=project.location,

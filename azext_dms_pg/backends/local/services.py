@@ -9,7 +9,8 @@ from azext_dms_pg import __version__
 from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.local import removal
 from azext_dms_pg.backends.local.spawn import spawn
-from azext_dms_pg.backends.local.tree import SUBSCRIPTION, require_supported_platform
+from azext_dms_pg.backends.local.tree import require_supported_platform
+from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.errors import ConflictError
 from azext_dms_pg.model.states import ServiceState
 from azext_dms_pg.model.task_input import TASK_TYPE
@@ -29,6 +30,8 @@ _PAUSE_SECONDS = 120.0
 
 
 class LocalServices:
+    """``base.Services`` answered from the local store."""
+
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
@@ -119,9 +122,7 @@ class LocalServices:
         )
 
     def check_name(self, name: str, location: str) -> Json:  # noqa: ARG002 - there is one place
-        taken = any(
-            service["name"].lower() == name.lower() for service in self.list(group=None)
-        )
+        taken = any(service["name"].lower() == name.lower() for service in self.list(group=None))
         return shape.name_availability(
             available=not taken,
             reason="AlreadyExists" if taken else None,
@@ -141,7 +142,7 @@ class LocalServices:
 
 def _shape(service: ServiceRecord) -> Json:
     return shape.service(
-        resource_id=shape.service_id(SUBSCRIPTION, service.group, service.name),
+        resource_id=shape.service_id(LOCAL_SUBSCRIPTION, service.group, service.name),
         name=service.name,
         group=service.group,
         location=service.location,
@@ -149,5 +150,3 @@ def _shape(service: ServiceRecord) -> Json:
         sku=shape.sku(service.sku),
         tags=service.tags,
     )
-
-

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.local import removal
 from azext_dms_pg.backends.local.spawn import spawn
-from azext_dms_pg.backends.local.tree import SUBSCRIPTION, require_supported_platform
+from azext_dms_pg.backends.local.tree import require_supported_platform
+from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.states import MigrationState, ServiceState, TaskState
@@ -25,6 +26,8 @@ _RESTARTABLE = frozenset({TaskState.FAILED, TaskState.FAILED_INPUT_VALIDATION})
 
 
 class LocalTasks:
+    """``base.Tasks`` answered from the local store and the workers' locks."""
+
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
@@ -145,7 +148,7 @@ class LocalTasks:
         )
         return shape.task(
             resource_id=shape.task_id(
-                SUBSCRIPTION, service.group, service.name, task.project.name, task.name
+                LOCAL_SUBSCRIPTION, service.group, service.name, task.project.name, task.name
             ),
             name=task.name,
             group=service.group,

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import InputError, NotFoundError
+from azext_dms_pg.model.states import ServiceState
 from azext_dms_pg.state import resources
 from azext_dms_pg.state.locks import is_held
 from azext_dms_pg.state.report import Liveness
-from azext_dms_pg.model.states import ServiceState
 from azext_dms_pg.state.store import Store
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from azext_dms_pg.backends.base import ProjectAddress, ServiceAddress, TaskAddress
     from azext_dms_pg.state.paths import StateDir
     from azext_dms_pg.state.records import ProjectRecord, ServiceRecord, TaskRecord, TaskSnapshot
-
-# Resource ids need a subscription; local services belong to none.
-SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 class Tree:
@@ -102,5 +99,3 @@ def require_supported_platform() -> None:
             "Use the Windows Subsystem for Linux or Azure Cloud Shell, or create the service in "
             "an Azure region.",
         )
-
-

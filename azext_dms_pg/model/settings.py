@@ -76,7 +76,7 @@ def _camel(name: str) -> str:
 def _fail(key: str, text: object, expected: str) -> InputError:
     return InputError(
         f"Setting {key!r} must be {expected}, found {text!r}.",
-        f'Correct it in the database options, for example "{key}": "{expected.rsplit(maxsplit=1)[-1]}".',
+        f"Correct {key!r} in the database options.",
     )
 
 

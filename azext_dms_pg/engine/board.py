@@ -5,17 +5,21 @@ Owns the estimated finish. Knows rows and seconds, nothing of PostgreSQL.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.states import TableState
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Applied, LoadProgress, Position
     from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.state.progress import Journal
+
+log = logging.getLogger("azext_dms_pg")
 
 _RHYTHM_SECONDS = 1.0
 _SAMPLE_SECONDS = 5.0
@@ -32,6 +36,7 @@ class Board:
         self._changes: dict[Name, list[int]] = {}
         self._position: dict[str, Any] | None = None
         self._sampled = 0.0
+        self._writing = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="board")
         self._thread.start()
@@ -66,25 +71,42 @@ class Board:
             }
 
     def flush(self) -> None:
-        """Write what has gathered; safe to call at any time."""
-        with self._lock:
-            loads, self._loads = self._loads, {}
-            changes, self._changes = self._changes, {}
-            position, self._position = self._position, None
-            begun = dict(self._begun)
+        """Write what has gathered; safe to call at any time.
+
+        :raises StateError: the store cannot be written; what has gathered is kept for later.
+        """
+        with self._writing:
+            with self._lock:
+                loads, self._loads = self._loads, {}
+                changes, self._changes = self._changes, {}
+                position, self._position = self._position, None
+                begun = dict(self._begun)
+            try:
+                self._write(loads, changes, position, begun)
+            except StateError:
+                with self._lock:
+                    self._loads = {**loads, **self._loads}
+                    for label, sums in changes.items():
+                        newer = self._changes.get(label, [0, 0, 0])
+                        self._changes[label] = [a + b for a, b in zip(sums, newer, strict=True)]
+                    self._position = self._position or position
+                raise
+
+    def _write(
+        self,
+        loads: dict[Name, LoadProgress],
+        changes: dict[Name, list[int]],
+        position: dict[str, Any] | None,
+        begun: dict[Name, tuple[float, str]],
+    ) -> None:
         tables: dict[tuple[str, str], dict[str, Any]] = {}
         for label, progress in loads.items():
             tables[label.schema, label.name] = _columns(progress, begun[label])
         for label, (inserts, updates, deletes) in changes.items():
             row = tables.setdefault((label.schema, label.name), {})
             row.update({"inserts+": inserts, "updates+": updates, "deletes+": deletes})
-        if tables:
-            self._journal.tables(tables)
-        if changes:
-            sums = [sum(column) for column in zip(*changes.values(), strict=True)]
-            self._journal.applied(*sums)
-        if position is not None:
-            self._journal.position(**position)
+        sums = [sum(column) for column in zip(*changes.values(), strict=True)]
+        self._journal.progress(tables, sums, position)
 
     def close(self) -> None:
         """Write the rest and stop."""
@@ -94,11 +116,16 @@ class Board:
 
     def _run(self) -> None:
         while not self._closed.wait(_RHYTHM_SECONDS):
-            self.flush()
-            self._journal.heartbeat()
-            if time.monotonic() - self._sampled > _SAMPLE_SECONDS:
-                self._journal.sample()
-                self._sampled = time.monotonic()
+            try:
+                self.flush()
+                self._journal.heartbeat()
+                if time.monotonic() - self._sampled > _SAMPLE_SECONDS:
+                    self._journal.sample()
+                    self._sampled = time.monotonic()
+            except StateError as error:
+                # A full disk must not end a migration: `show` says that we are silent, and the
+                # next beat tries again.
+                log.warning("%s", error.message)
 
 
 def _columns(progress: LoadProgress, begun: tuple[float, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -31,6 +31,7 @@ from azext_dms_pg.errors import (
     Interrupted,
     MigrationError,
     ServerError,
+    StateError,
 )
 from azext_dms_pg.model.states import MigrationState, Severity
 from azext_dms_pg.postgres import checkpoint, publication, replication
@@ -72,7 +73,6 @@ class Migration:
             self._requests.check()
             self._persist()
         except Interrupted as request:
-            board.flush()
             if request.code == "cancel":
                 self._cancel()
             else:
@@ -91,15 +91,17 @@ class Migration:
         while True:
             try:
                 self._advance()
-            except (ServerError, psycopg.Error) as error:
-                failure = error if isinstance(error, ServerError) else translate(error, "")
+            except (ServerError, StateError, psycopg.Error) as error:
                 attempt += 1
-                if not failure.retryable:
+                failure = translate(error, "") if isinstance(error, psycopg.Error) else error
+                if not _worth_another_try(failure):
                     raise failure from None
                 if not self._begun and attempt >= _ATTEMPTS_BEFORE_BEGIN:
                     raise failure from None
                 log.warning("%s", failure.message)
-                self._journal.problem(failure.message, failure.action)
+                # With a full disk this cannot be written either; `show` then says we are silent.
+                with suppress(StateError):
+                    self._journal.problem(failure.message, failure.action)
                 self._requests.sleep(_wait(attempt))
             except _GoOnError as again:
                 attempt = 0
@@ -209,7 +211,8 @@ class Migration:
         with target.transaction():
             checkpoint.empty_filled(target, job.id)
         if plan.plugin == "pgoutput":
-            publication.create(source, job.source_object, plan)
+            tables = [route.source for route in plan.routes]
+            publication.create(source, job.source_object, tables)
         with replication.create_slot(
             job.source, job.source_object, plan.plugin, self._waiting_for_slot, self._requests.check
         ) as session:
@@ -284,8 +287,14 @@ class _GoOnError(DmsPgError):
     """Not a failure: the stage asks to be entered again from the top."""
 
 
+def _worth_another_try(failure: ServerError | StateError) -> bool:
+    if isinstance(failure, StateError):
+        return failure.code == "StateDiskFull"
+    return failure.retryable
+
+
 def _wait(attempt: int) -> float:
-    longest = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT)
+    longest: float = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT)
     return longest * random.uniform(0.7, 1.0)  # noqa: S311 - keeps twenty workers apart
 
 

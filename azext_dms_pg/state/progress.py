@@ -11,6 +11,7 @@ from azext_dms_pg.model.states import MigrationState, TableState, TaskState
 from azext_dms_pg.state.store import Store, now
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
 
     from azext_dms_pg.model.finding import Finding
@@ -110,16 +111,6 @@ class Journal:
     def versions(self, source: str, target: str) -> None:
         self._update({"source_version": source, "target_version": target})
 
-    def position(self, *, applied_lsn: str, source_lsn: str, incoming: int, latency: float) -> None:
-        self._update(
-            {
-                "applied_lsn": applied_lsn,
-                "source_lsn": source_lsn,
-                "incoming": incoming,
-                "latency": latency,
-            }
-        )
-
     def heartbeat(self) -> None:
         self._update({})
 
@@ -158,23 +149,31 @@ class Journal:
                 [(*self._key, *table, TableState.BEFORE_LOAD.value) for table in tables],
             )
 
-    def tables(self, changes: dict[tuple[str, str], dict[str, Any]]) -> None:
-        """Set columns of several tables in one go.
+    def progress(
+        self,
+        tables: dict[tuple[str, str], dict[str, Any]],
+        applied: list[int],
+        position: dict[str, Any] | None,
+    ) -> None:
+        """Write what the stages reported since the last time, all or nothing.
 
-        :param changes: by (schema, name): column → new value; a key ending in ``+`` adds.
+        :param tables: by (schema, name): column → new value; a key ending in ``+`` adds.
+        :param applied: inserts, updates, deletes to add to the database's counters, or empty.
+        :param position: ``applied_lsn``, ``source_lsn``, ``incoming`` and ``latency``, or None.
         """
         moment = now()
+        columns: dict[str, Any] = dict(position or {})
+        columns.update(zip(("inserts+", "updates+", "deletes+"), applied, strict=False))
         with self._store.transaction() as connection:
-            for (schema, name), columns in changes.items():
-                terms, values = _terms({**columns, "modified_on": moment})
+            for (schema, name), changes in tables.items():
+                terms, values = _terms({**changes, "modified_on": moment})
                 connection.execute(
                     f"UPDATE task_table SET {terms}"  # noqa: S608 - our own column names
                     " WHERE task = ? AND ordinal = ? AND schema = ? AND name = ?",
                     (*values, *self._key, schema, name),
                 )
-
-    def applied(self, inserts: int, updates: int, deletes: int) -> None:
-        self._update({"inserts+": inserts, "updates+": updates, "deletes+": deletes})
+            if columns:
+                self._set(connection, columns)
 
     def sample(self) -> None:
         """Remember lag and totals of this moment, for the curves in watch and report."""
@@ -193,13 +192,16 @@ class Journal:
             )
 
     def _update(self, columns: dict[str, Any]) -> None:
-        terms, values = _terms({**columns, "heartbeat": now()})
         with self._store.transaction() as connection:
-            connection.execute(
-                f"UPDATE task_database SET {terms}"  # noqa: S608 - our own column names
-                " WHERE task = ? AND ordinal = ?",
-                (*values, *self._key),
-            )
+            self._set(connection, columns)
+
+    def _set(self, connection: sqlite3.Connection, columns: dict[str, Any]) -> None:
+        terms, values = _terms({**columns, "heartbeat": now()})
+        connection.execute(
+            f"UPDATE task_database SET {terms}"  # noqa: S608 - our own column names
+            " WHERE task = ? AND ordinal = ?",
+            (*values, *self._key),
+        )
 
 
 def _terms(columns: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:

@@ -84,7 +84,7 @@ def standing(
             TaskState.UNKNOWN,
             "WorkerSilent",
             f"The worker of this task lives but has not reported for {silence:.0f} seconds: it "
-            "is suspended, or the machine is overloaded.",
+            "is suspended, the machine is overloaded, or the disk of the state is full.",
             "Let it continue (kill -CONT), or end it and run az dms project task restart.",
         )
     return Standing(task.state)

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.states import MigrationState, TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
 from azext_dms_pg.state.locks import Lock
@@ -81,19 +82,27 @@ class _Supervisor:
             if _needs_work(record, cancelling=cancelling)
         ]
         while children:
-            asked_to_cancel = mailbox.wanted(self._store, self._task) == mailbox.CANCEL
-            if asked_to_cancel and not cancelling:
-                cancelling = True
-                known = {child.ordinal for child in children}
-                # A database that failed earlier has things to clean up too.
-                children += [
-                    _Child(record.ordinal)
-                    for record in resources.databases(self._store, self._task)
-                    if record.ordinal not in known and _needs_work(record, cancelling=True)
-                ]
-            children = [child for child in children if self._tend(child)]
+            try:
+                cancelling, children = self._round(children, cancelling=cancelling)
+            except StateError as error:
+                # A full disk: nobody is told anything for now, but the work goes on.
+                log.warning("%s", error.message)
+                time.sleep(1.0)
             time.sleep(_LOOP_SECONDS)
         return self._conclude()
+
+    def _round(self, children: list[_Child], *, cancelling: bool) -> tuple[bool, list[_Child]]:
+        """Look after every worker once."""
+        if not cancelling and mailbox.wanted(self._store, self._task) == mailbox.CANCEL:
+            cancelling = True
+            known = {child.ordinal for child in children}
+            # A database that failed earlier has things to clean up too.
+            children += [
+                _Child(record.ordinal)
+                for record in resources.databases(self._store, self._task)
+                if record.ordinal not in known and _needs_work(record, cancelling=True)
+            ]
+        return cancelling, [child for child in children if self._tend(child)]
 
     def _tend(self, child: _Child) -> bool:
         """Start, watch or restart one worker; False once it needs no more tending."""

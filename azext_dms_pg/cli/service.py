@@ -32,13 +32,15 @@ def create_service(
             where, location=dispatch.LOCAL, sku=sku_name, subnet=None, tags=tags
         )
     azure = dispatch.azure(cmd, where, no_wait=no_wait)
+    location = location or azure.clients.group_location(where.group)
     if subnet:
         from azext_dms_pg.cli.network import checked_subnet
 
         subnet = checked_subnet(
-            cmd,
+            azure,
             where,
             subnet,
+            subscription=azure.clients.subscription,
             vnet_name=vnet_name,
             vnet_group=vnet_resource_group,
             location=location,

@@ -32,10 +32,17 @@ class Clients:
 
         return get_mgmt_service_client(self.cli_ctx, client_class, subscription_id=subscription)
 
-    def group_location(self, group: str) -> str:
-        from azure.cli.command_modules.dms.custom import get_rg_location
+    @property
+    def subscription(self) -> str:
+        return str(subscription_of(self.cli_ctx))
 
-        return str(get_rg_location(self.cli_ctx, group))
+    def group_location(self, group: str) -> str:
+        from azext_dms_pg.backends.azure.errors import translated
+
+        with translated(f"resource group {group!r}"):
+            from azure.cli.command_modules.dms.custom import get_rg_location
+
+            return str(get_rg_location(self.cli_ctx, group))
 
     def finished(self, poller: Any, message: str) -> Any:
         """Wait for a long-running operation, with ``az``'s own progress line on stderr."""

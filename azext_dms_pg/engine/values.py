@@ -38,6 +38,14 @@ class Route:
 
 
 @dataclass(frozen=True)
+class SequenceRoute:
+    """A source sequence and the one to set at cutover (identity sequences may differ in name)."""
+
+    source: Name
+    target: Name
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything the stages after preflight need to know about one database.
 
@@ -45,15 +53,17 @@ class Plan:
     :param binary_stream: pgoutput may send binary values (source ≥ 14 and every column portable).
     :param sequences: sequences present on both sides, to be set at cutover.
     :param replica_role: the target user may SET session_replication_role = replica.
+    :param unrouted: selected source tables for which the target has no table.
     """
 
     routes: tuple[Route, ...]
-    sequences: tuple[Name, ...]
+    sequences: tuple[SequenceRoute, ...]
     plugin: str
     binary_stream: bool
     replica_role: bool
     source_version: int
     target_version: int
+    unrouted: tuple[Name, ...] = ()
 
     @property
     def labels(self) -> tuple[Name, ...]:
@@ -77,7 +87,9 @@ class SnapshotHandle:
 class LoadProgress:
     """Rows and bytes copied so far of one table, reported while the load runs.
 
-    ``fraction`` is 0..1 of the work (by blocks), for the estimated finish.
+    ``fraction`` is 0..1 of the work (by blocks), for the estimated finish. ``rows`` is an
+    estimate for what is under way and exact for what is committed. ``note`` says what the load
+    waits for, such as space on the target's disk, and is empty while it runs.
     """
 
     label: Name
@@ -85,6 +97,7 @@ class LoadProgress:
     bytes: int
     fraction: float
     done: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)

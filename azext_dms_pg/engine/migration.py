@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from azext_dms_pg.errors import (
     ServerError,
     StateError,
 )
-from azext_dms_pg.model.states import MigrationState, Severity
+from azext_dms_pg.model.states import CommandState, MigrationState, Severity
 from azext_dms_pg.postgres import checkpoint, publication, replication
 from azext_dms_pg.postgres.catalog import survey
 from azext_dms_pg.postgres.connect import connect
@@ -50,6 +51,8 @@ log = logging.getLogger("azext_dms_pg")
 
 # Seconds between attempts after a connection was lost; doubles up to the last.
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 20.0
+# An attempt that worked for so many seconds was not in vain: waits start small again.
+_LONG_ENOUGH = 60.0
 # Attempts to reach a server before anything has been created there.
 _ATTEMPTS_BEFORE_BEGIN = 4
 
@@ -72,27 +75,41 @@ class Migration:
         try:
             self._requests.check()
             self._persist()
-        except Interrupted as request:
-            if request.code == "cancel":
+        except Interrupted:
+            if self._requests.wanted() == "cancel":
                 self._cancel()
             else:
                 self._journal.activity("paused")
         except DmsPgError as error:
             log.error("%s: %s %s", error.code, error.message, error.action)  # noqa: TRY400 - no row data in logs
-            board.flush()
-            self._journal.event("error", error.code, message=error.message, action=error.action)
-            self._journal.state(MigrationState.FAILED, error.message)
+            self._fail(error)
         finally:
             board.close()
+
+    def _fail(self, error: DmsPgError) -> None:
+        """Say why this cannot go on, and what it still holds on the source."""
+        self._journal.event("error", error.code, message=error.message, action=error.action)
+        command = self._requests.cutover()
+        if command is not None:
+            self._requests.set_cutover(command, CommandState.FAILED, error.message)
+        kept = self._begun and undo.keeps_slot(self._job)
+        self._journal.state(
+            MigrationState.FAILED,
+            f"{error.message} The slot {self._job.source_object} on the source is kept, so that "
+            "restart can go on; cancel the task to let the source discard its WAL."
+            if kept
+            else error.message,
+        )
 
     def _persist(self) -> None:
         """Advance; after a lost connection wait and advance again, for as long as it takes."""
         attempt = 0
         while True:
+            began = time.monotonic()
             try:
                 self._advance()
-            except (ServerError, StateError, psycopg.Error) as error:
-                attempt += 1
+            except (ServerError, StateError, MigrationError, psycopg.Error) as error:
+                attempt = 1 if time.monotonic() - began > _LONG_ENOUGH else attempt + 1
                 failure = translate(error, "") if isinstance(error, psycopg.Error) else error
                 if not _worth_another_try(failure):
                     raise failure from None
@@ -132,7 +149,10 @@ class Migration:
             self._journal.problem("", "")
             if found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
                 self._load(source, target, plan)
-                found = self._standing(target)
+                raise _GoOnError("the full load is done")
+            if found.phase == checkpoint.INDEXING:
+                self._index()
+                raise _GoOnError("the indexes are built")
             if found.phase == checkpoint.LOADED:
                 self._follow(source, target, plan)
             self._finish(source, target, plan)
@@ -163,7 +183,10 @@ class Migration:
         """Install the bookkeeping on the target; from here on a cancel has something to undo."""
         self._journal.state(MigrationState.INITIALIZING, "preparing the target")
         name = self._job.source_object
-        tables = [[route.source.name.schema, route.source.name.name] for route in plan.routes]
+        tables = [
+            [route.source.oid, route.source.name.schema, route.source.name.name]
+            for route in plan.routes
+        ]
         begun = checkpoint.Checkpoint(
             id=self._job.id,
             source_system=replication.system_identifier(source),
@@ -174,8 +197,8 @@ class Migration:
             consistent_lsn=None,
             progress_lsn=None,
         )
-        checkpoint.install(target)
         with target.transaction():
+            checkpoint.install(target)
             checkpoint.begin(target, begun)
             checkpoint.note_filled(
                 target, self._job.id, {(route.target.name, route.only) for route in plan.routes}
@@ -230,12 +253,20 @@ class Migration:
                 self._board.load,
                 self._requests.stopping,
             )
-        self._requests.check()
-        self._board.flush()
-        journal.activity("building indexes")
-        restore_indexes(target, job.target, job.id, job.settings, self._requests.stopping)
-        self._requests.check()
-        checkpoint.set_phase(target, job.id, checkpoint.LOADED)
+            self._requests.check()
+            # Hours may have passed: what we hold of the target may be long dead, and must not
+            # cost the load. From here on the snapshot is not needed any more.
+            with connect(job.target, "target") as fresh:
+                checkpoint.set_phase(fresh, job.id, checkpoint.INDEXING)
+
+    def _index(self) -> None:
+        """Build what was put off for the load, so that the stream finds its keys."""
+        job = self._job
+        self._journal.state(MigrationState.RUNNING, "building indexes")
+        with connect(job.target, "target") as target:
+            restore_indexes(target, job.target, job.id, job.settings, self._requests.stopping)
+            self._requests.check()
+            checkpoint.set_phase(target, job.id, checkpoint.LOADED)
 
     def _waiting_for_slot(self, blockers: str) -> None:
         self._journal.problem(
@@ -265,14 +296,13 @@ class Migration:
         self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
         cutover.close_command(self._requests)
 
-    def _standing(self, target: Session) -> Checkpoint:
-        found = checkpoint.read(target, self._job.id)
-        assert found is not None  # noqa: S101 - we have just written it
-        return found
-
     def _cancel(self) -> None:
         self._journal.state(MigrationState.CANCELLING, "removing what the migration made")
         leftovers = undo.undo(self._job)
+        if leftovers is None:
+            # Everything had been done but the tidying; there was nothing left to cancel.
+            self._journal.state(MigrationState.COMPLETE, "was complete before the cancel came")
+            return
         for leftover in leftovers:
             self._journal.event(
                 "error", "LeftBehind", subject=leftover.side, message=leftover.message,
@@ -287,10 +317,11 @@ class _GoOnError(DmsPgError):
     """Not a failure: the stage asks to be entered again from the top."""
 
 
-def _worth_another_try(failure: ServerError | StateError) -> bool:
-    if isinstance(failure, StateError):
-        return failure.code == "StateDiskFull"
-    return failure.retryable
+def _worth_another_try(failure: DmsPgError) -> bool:
+    if isinstance(failure, ServerError):
+        return failure.retryable
+    # A lost snapshot cannot be had again, but the load can begin anew with another slot.
+    return failure.code in {"StateDiskFull", "SnapshotLost"}
 
 
 def _wait(attempt: int) -> float:

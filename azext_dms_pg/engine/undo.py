@@ -38,8 +38,12 @@ class Leftover:
     action: str
 
 
-def undo(job: Job) -> tuple[Leftover, ...]:
-    """Bring both servers back to how they were before the task."""
+def undo(job: Job) -> tuple[Leftover, ...] | None:
+    """Bring both servers back to how they were before the task.
+
+    None when the migration was complete and only its bookkeeping was left: the target keeps its
+    data.
+    """
     name = job.source_object
     by_hand_source = (
         f"Run on the source, in database {job.source.database!r}: "
@@ -50,11 +54,32 @@ def undo(job: Job) -> tuple[Leftover, ...]:
         "dms_pg.deferred (create_sql), empty the tables in dms_pg.filled_table, then DROP SCHEMA "
         "dms_pg CASCADE. Or delete and create that database anew."
     )
+    complete: list[bool] = []
     attempts = (
         _persist("source", lambda: _clean_source(job), by_hand_source),
-        _persist("target", lambda: _clean_target(job), by_hand_target),
+        _persist("target", lambda: complete.append(_clean_target(job)), by_hand_target),
     )
-    return tuple(leftover for leftover in attempts if leftover is not None)
+    leftovers = tuple(leftover for leftover in attempts if leftover is not None)
+    return None if complete == [True] and not leftovers else leftovers
+
+
+def keeps_slot(job: Job) -> bool:
+    """Whether a failed migration still needs its slot; one that does not is dropped here.
+
+    Before the load is done a restart makes a new slot anyway, so the old one would only hold the
+    source's WAL back.
+    """
+    try:
+        with connect(job.target, "target", "look") as target:
+            found = checkpoint.read(target, job.id)
+        if found is None or found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
+            with connect(job.source, "source", "tidy") as source:
+                replication.drop_slot(source, job.source_object)
+            return False
+    except (DmsPgError, psycopg.Error):
+        # Nobody to ask: say that it may be there.
+        return True
+    return True
 
 
 def _persist(side: str, clean: Callable[[], None], by_hand: str) -> Leftover | None:
@@ -78,11 +103,14 @@ def _clean_source(job: Job) -> None:
         publication.drop(source, job.source_object)
 
 
-def _clean_target(job: Job) -> None:
+def _clean_target(job: Job) -> bool:
+    """Whether the migration was complete already; if not, its tables are emptied."""
     with connect(job.target, "target", "cancel") as target:
-        if checkpoint.read(target, job.id) is None:
-            return
-        with target.transaction():
-            checkpoint.empty_filled(target, job.id)
-        restore_everything(target, job.target, job.id, job.settings)
+        found = checkpoint.read(target, job.id)
+        complete = found is not None and found.phase == checkpoint.COMPLETE
+        if found is not None and not complete:
+            with target.transaction():
+                checkpoint.empty_filled(target, job.id)
+            restore_everything(target, job.target, job.id, job.settings)
         checkpoint.forget(target, job.id)
+        return complete

@@ -27,8 +27,9 @@ SCHEMA = "dms_pg"
 FORMAT = 1
 
 # Phases, in order. ``loading``: a crash empties the tables and begins anew. ``indexing``: all rows
-# are there, indexes are missing. ``loaded``: the stream is to be followed from progress_lsn. ``cutover``: the fence is applied, what is left is
-# restoring and tidying. ``complete``: only the bookkeeping itself is left to drop.
+# are there, indexes are missing. ``loaded``: the stream is to be followed from progress_lsn.
+# ``cutover``: the fence is applied, what is left is restoring and tidying. ``complete``: only the
+# bookkeeping itself is left to drop.
 PREPARED = "prepared"
 LOADING = "loading"
 INDEXING = "indexing"

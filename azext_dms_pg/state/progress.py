@@ -106,7 +106,13 @@ class Journal:
         self._update({"problem": message, "action": action})
 
     def load_ended(self) -> None:
-        self._update({"load_ended_on": now()})
+        """Stamp the end of the full load; a worker that resumes does not move the stamp."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE task_database SET load_ended_on = coalesce(load_ended_on, ?)"
+                " WHERE task = ? AND ordinal = ?",
+                (now(), *self._key),
+            )
 
     def versions(self, source: str, target: str) -> None:
         self._update({"source_version": source, "target_version": target})
@@ -142,6 +148,7 @@ class Journal:
         :param tables: schema, name and format (``binary`` or ``text``).
         """
         with self._store.transaction() as connection:
+            self._set(connection, {"load_ended_on": None})
             connection.execute("DELETE FROM task_table WHERE task = ? AND ordinal = ?", self._key)
             connection.executemany(
                 "INSERT INTO task_table (task, ordinal, schema, name, format, state)"

@@ -149,9 +149,7 @@ class Tasks(Protocol):
 
     def show(self, where: TaskAddress, *, expand: str | None) -> Json: ...
 
-    def list(
-        self, where: ProjectAddress, *, task_type: str | None, expand: str | None
-    ) -> Rows: ...
+    def list(self, where: ProjectAddress, *, task_type: str | None, expand: str | None) -> Rows: ...
 
     def cutover(self, where: TaskAddress, *, object_name: str | None) -> None:
         """Ask for the cutover of one source database, or of all that are not cut over yet."""

@@ -133,7 +133,7 @@ def task(
     etag: str | None = None,
     system_data: Json | None = None,
 ) -> Json:
-    """``properties`` is what ``task_properties`` makes, or more than that."""
+    """One task; ``properties`` is what ``task_properties`` makes, or more than that."""
     return {
         "etag": etag,
         "id": resource_id,

@@ -1,0 +1,1 @@
+"""The ``az dms`` commands: the only part that talks to people."""

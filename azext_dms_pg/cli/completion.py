@@ -20,9 +20,7 @@ def services(cmd: Any, prefix: str, namespace: Any) -> list[str]:  # noqa: ARG00
 def projects(cmd: Any, prefix: str, namespace: Any) -> list[str]:  # noqa: ARG001 - az's signature
     from azext_dms_pg.cli.project import list_projects
 
-    return _names(
-        lambda: list_projects(cmd, namespace.service_name, namespace.resource_group_name)
-    )
+    return _names(lambda: list_projects(cmd, namespace.service_name, namespace.resource_group_name))
 
 
 @Completer

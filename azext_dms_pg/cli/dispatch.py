@@ -60,9 +60,7 @@ def is_new_local(cmd: Any, where: ServiceAddress, location: str | None) -> bool:
     return False
 
 
-def azure(
-    cmd: Any, where: ServiceAddress | None = None, *, no_wait: bool = False
-) -> AzureBackend:
+def azure(cmd: Any, where: ServiceAddress | None = None, *, no_wait: bool = False) -> AzureBackend:
     """The Azure backend.
 
     :raises NotFoundError: nobody is logged in.

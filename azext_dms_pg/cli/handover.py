@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.cli.platforms import Pair
 
 
-def create_task(  # noqa: PLR0913 - core's own list of arguments
+def create_task(
     clients: Clients,
     where: TaskAddress,
     pair: Pair,

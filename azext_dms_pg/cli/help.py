@@ -75,8 +75,10 @@ _command(
     ),
     (
         "Name the subnet and its virtual network instead of writing a resource id",
-        f"-l eastus2 {_SERVICE} --sku-name Premium_4vCores --vnet-name MyVnet --subnet default"
-        " --vnet-resource-group Network --no-wait",
+        (
+            f"-l eastus2 {_SERVICE} --sku-name Premium_4vCores --vnet-name MyVnet --subnet default"
+            " --vnet-resource-group Network --no-wait"
+        ),
     ),
     more="""
 On Azure this takes ten to twelve minutes. Before it starts, the subnet is looked at: that it
@@ -208,26 +210,34 @@ _command(
     "Create a task and start migrating.",
     (
         "With three files, as in the tutorial",
-        f"{_TASK} --source-connection-json source.json --target-connection-json target.json"
-        " --database-options-json options.json",
+        (
+            f"{_TASK} --source-connection-json source.json --target-connection-json target.json"
+            " --database-options-json options.json"
+        ),
     ),
     (
         "Without any file; the passwords are asked for",
-        f"{_TASK} --source-server db.example.com --source-user postgres"
-        " --target-server new.postgres.database.azure.com --target-user dms"
-        " --databases dvdrental sales=sales_new",
+        (
+            f"{_TASK} --source-server db.example.com --source-user postgres"
+            " --target-server new.postgres.database.azure.com --target-user dms"
+            " --databases dvdrental sales=sales_new"
+        ),
     ),
     (
         "Only some tables of one database",
-        f"{_TASK} --source-connection-json source.json --target-connection-json target.json"
-        " --databases dvdrental --tables public.actor public.film",
+        (
+            f"{_TASK} --source-connection-json source.json --target-connection-json target.json"
+            " --databases dvdrental --tables public.actor public.film"
+        ),
     ),
     (
         "SQL Server, with all validations (Azure only)",
-        f"{_TASK} --task-type OfflineMigration --source-connection-json source.json"
-        " --target-connection-json target.json --database-options-json options.json"
-        " --enable-schema-validation --enable-data-integrity-validation"
-        " --enable-query-analysis-validation",
+        (
+            f"{_TASK} --task-type OfflineMigration --source-connection-json source.json"
+            " --target-connection-json target.json --database-options-json options.json"
+            " --enable-schema-validation --enable-data-integrity-validation"
+            " --enable-query-analysis-validation"
+        ),
     ),
     more="""
 The connection JSON for PostgreSQL:
@@ -288,8 +298,10 @@ _command(
     ),
     (
         "List only migrations of PostgreSQL",
-        "-g PostgresDemo --service-name PostgresCLI --project-name PGMigration"
-        " --task-type Migrate.PostgreSql.AzureDbForPostgreSql.SyncV2",
+        (
+            "-g PostgresDemo --service-name PostgresCLI --project-name PGMigration"
+            " --task-type Migrate.PostgreSql.AzureDbForPostgreSql.SyncV2"
+        ),
     ),
 )
 _command(
@@ -313,8 +325,10 @@ _command(
     "Wait until something is so about a task. Ends with an error when the task has failed.",
     (
         "Wait until every database is ready for the cutover",
-        f"{_TASK} --interval 5 --custom \"properties.output[?resultType=='DatabaseLevelOutput']"
-        " | !([?migrationState!='READY_TO_COMPLETE'])\"",
+        (
+            f"{_TASK} --interval 5 --custom \"properties.output[?resultType=='DatabaseLevelOutput']"
+            " | !([?migrationState!='READY_TO_COMPLETE'])\""
+        ),
     ),
     ("Wait until a task is gone", f"{_TASK} --deleted"),
 )

@@ -89,9 +89,7 @@ def read_json(value: str, option: str) -> Any:
     return _parse(value, "the value given on the command line", option)
 
 
-def connection_json(
-    value: str | None, side: Side, flags: Flags | None = None
-) -> dict[str, Any]:
+def connection_json(value: str | None, side: Side, flags: Flags | None = None) -> dict[str, Any]:
     """The connection of one side as a dict, typed flags applied; not yet complete."""
     flags = flags or Flags()
     if value is None:

@@ -9,6 +9,7 @@ Own code, because no library that reads all of these forms also tells line and c
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,7 +205,7 @@ class _Reader:
                 )
             self.at += 1 + len(digits)
             code = int(digits, 16)
-            if code > 0x10FFFF:
+            if code > sys.maxunicode:
                 raise self.error("there is no such character", at=self.at - 2 - len(digits))
             return chr(code)
         if char in _JSON_ESCAPES and char:
@@ -249,5 +250,5 @@ def _short(text: str) -> str:
 
 
 def _joined_surrogates(text: str) -> str:
-    """Two ``\\u`` escapes can make one character; a lone half cannot be stored anywhere."""
+    r"""Two ``\u`` escapes can make one character; a lone half cannot be stored anywhere."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -20,7 +20,7 @@ def show_network(cmd: Any, service_name: str, resource_group_name: str, user: st
     where = ServiceAddress(resource_group_name, service_name)
     if dispatch.is_local(cmd, where):
         service = dispatch.local().services.show(where)
-        cards = [
+        cards: Rows = [
             {"id": None, "name": "this machine", "primary": None, "privateIpAddress": address}
             for address in pg_hba.own_addresses()
         ]
@@ -30,7 +30,7 @@ def show_network(cmd: Any, service_name: str, resource_group_name: str, user: st
         service = azure.services.show(where)
         cards = azure.network.cards(service)
         prefixes = _prefixes(azure, service)
-    nics = [{**card, "pgHba": pg_hba.lines(card["privateIpAddress"], user)} for card in cards]
+    nics: Rows = [{**card, "pgHba": pg_hba.lines(card["privateIpAddress"], user)} for card in cards]
     lines = [line for nic in nics for line in nic["pgHba"]]
     if not lines:
         # No card yet (the service is being made or is stopped): its subnet is what is known.
@@ -60,9 +60,7 @@ def check_network(
 
     azure, where, subnet, service = _on_azure(cmd, service_name, resource_group_name)
     found = looking.findings(subnet, service["location"])
-    found += [
-        item for item in looking.port_findings(subnet, source_port) if item not in found
-    ]
+    found += [item for item in looking.port_findings(subnet, source_port) if item not in found]
     if target_server is not None:
         server = azure.firewall.server(target_server, target_resource_group or where.group)
         rules = azure.firewall.ranges(server) if server.public else {}
@@ -104,7 +102,7 @@ def allow_network(
     return [item.to_wire() for item in done]
 
 
-def checked_subnet(  # noqa: PLR0913 - one argument an option
+def checked_subnet(
     azure: AzureBackend,
     where: ServiceAddress,
     subnet: str,

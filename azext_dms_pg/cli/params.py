@@ -126,8 +126,7 @@ def _projects(loader: Any) -> None:
         c.argument(
             "location",
             get_location_type(loader.cli_ctx),
-            help="Accepted for the sake of older scripts: a project lives where its service"
-            " does.",
+            help="Accepted for the sake of older scripts: a project lives where its service does.",
         )
 
 
@@ -205,8 +204,7 @@ def _task_input(loader: Any) -> None:
             nargs="+",
             metavar="NAME[=TARGET]",
             arg_group="Databases",
-            help="Databases to move, without a file: NAME, or SOURCE=TARGET when the names"
-            " differ.",
+            help="Databases to move, without a file: NAME, or SOURCE=TARGET when the names differ.",
         )
         c.argument(
             "tables",
@@ -265,8 +263,7 @@ def _networks(loader: Any) -> None:
         c.argument(
             "target_server",
             options_list=["--target-server"],
-            help="Azure Database for PostgreSQL to migrate to: its name, host name or resource"
-            " id.",
+            help="Azure Database for PostgreSQL to migrate to: its name, host name or resource id.",
         )
         c.argument(
             "target_resource_group",

@@ -13,7 +13,7 @@ from azext_dms_pg.model.task_input import SOURCE_PLATFORM, TARGET_PLATFORM
 SOURCES = ("SQL", SOURCE_PLATFORM, "MySQL")
 TARGETS = ("SQLDB", TARGET_PLATFORM, "AzureDbForMySQL")
 TASK_TYPES = ("OnlineMigration", "OfflineMigration", "ReplicateChanges")
-_PAIRS = {(source.lower(), target.lower()) for source, target in zip(SOURCES, TARGETS)}
+_PAIRS = {(source.lower(), target.lower()) for source, target in zip(SOURCES, TARGETS, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Pair:
     def check_known(self) -> None:
         """:raises InputError: no migration between the two is known."""
         if self.folded not in _PAIRS:
-            known = ", ".join(f"{source} to {target}" for source, target in zip(SOURCES, TARGETS))
+            known = ", ".join(str(Pair(*pair)) for pair in zip(SOURCES, TARGETS, strict=True))
             raise InputError(
                 f"There is no migration from {self}.",
                 f"Known are {known}.",

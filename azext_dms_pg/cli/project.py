@@ -48,9 +48,7 @@ def create_project(
     )
 
 
-def show_project(
-    cmd: Any, project_name: str, service_name: str, resource_group_name: str
-) -> Json:
+def show_project(cmd: Any, project_name: str, service_name: str, resource_group_name: str) -> Json:
     service = ServiceAddress(resource_group_name, service_name)
     return dispatch.for_service(cmd, service).projects.show(service.project(project_name))
 

@@ -46,9 +46,7 @@ def create_service(
             location=location,
             skip=skip_network_check,
         )
-    return azure.services.create(
-        where, location=location, sku=sku_name, subnet=subnet, tags=tags
-    )
+    return azure.services.create(where, location=location, sku=sku_name, subnet=subnet, tags=tags)
 
 
 def show_service(cmd: Any, service_name: str, resource_group_name: str) -> Json:

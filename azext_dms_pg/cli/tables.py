@@ -95,7 +95,9 @@ def task_output(output: list[Json]) -> list[Row]:
     levels: dict[str, list[Json]] = {}
     for entry in output:
         levels.setdefault(str(entry.get("resultType")), []).append(entry)
-    databases = {entry.get("databaseName"): entry for entry in levels.get("DatabaseLevelOutput", ())}
+    databases = {
+        entry.get("databaseName"): entry for entry in levels.get("DatabaseLevelOutput", ())
+    }
     found = [
         _table(entry, databases.get(entry.get("databaseName"), {}))
         for entry in levels.get("TableLevelOutput", ())
@@ -254,6 +256,7 @@ def _moment(text: Any) -> datetime | None:
 
 def network(item: Json) -> list[Row]:
     """One row an address, with the line of pg_hba.conf that lets it in."""
+    nics: list[Json] = item.get("nics") or [{"pgHba": item.get("pgHba")}]
     return [
         OrderedDict(
             Address=nic.get("privateIpAddress"),
@@ -261,6 +264,6 @@ def network(item: Json) -> list[Row]:
             Subnet=" ".join(item.get("subnetPrefixes") or ()),
             PgHba=line,
         )
-        for nic in item.get("nics") or ({},)
-        for line in nic.get("pgHba") or item.get("pgHba") or ("",)
+        for nic in nics
+        for line in nic.get("pgHba") or ("",)
     ]

@@ -43,7 +43,12 @@ def access_token(connection: Connection) -> str:
 def _credential() -> Any:
     """One credential a process: it holds the tokens it got and renews them in time."""
     try:
-        from azure.identity import AzureCliCredential, ChainedTokenCredential, DefaultAzureCredential
+        from azure.identity import (
+            AzureCliCredential,
+            ChainedTokenCredential,
+            DefaultAzureCredential,
+            EnvironmentCredential,
+        )
     except ImportError as error:
         raise DmsPgError(
             "Signing in with Microsoft Entra ID needs the package azure-identity, which is not"
@@ -51,11 +56,12 @@ def _credential() -> Any:
             "Install the extension again: az extension remove -n dms-pg, then az extension add.",
             code="AzureIdentityMissing",
         ) from error
-    # The user's own `az login` first: the defaults try a metadata service that is not there on
-    # most machines, which costs seconds.
+    # What the environment names, then the user's own `az login`; the other defaults try a
+    # metadata service that is not there on most machines, which costs seconds.
     return ChainedTokenCredential(
+        EnvironmentCredential(),
         AzureCliCredential(process_timeout=30),
-        DefaultAzureCredential(exclude_cli_credential=True),
+        DefaultAzureCredential(exclude_environment_credential=True, exclude_cli_credential=True),
     )
 
 

@@ -54,9 +54,7 @@ class AzureError(DmsPgError):
 
 
 @contextmanager
-def translated(
-    what: object, *, secrets: Sequence[str] = (), missing: str = ""
-) -> Iterator[None]:
+def translated(what: object, *, secrets: Sequence[str] = (), missing: str = "") -> Iterator[None]:
     """Raise our error for what Azure raises while asking about ``what``.
 
     :param missing: added to the advice when ``what`` does not exist.

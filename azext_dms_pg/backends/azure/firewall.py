@@ -170,9 +170,7 @@ def findings(server: Server, prefixes: list[str], rules: dict[str, Range]) -> li
 
 def _rule(wanted: Range, *, flexible: bool) -> Any:
     if flexible:
-        return {
-            "properties": {"startIpAddress": wanted.first, "endIpAddress": wanted.last}
-        }
+        return {"properties": {"startIpAddress": wanted.first, "endIpAddress": wanted.last}}
     from azure.mgmt.rdbms.postgresql.models import FirewallRule
 
     return FirewallRule(start_ip_address=wanted.first, end_ip_address=wanted.last)

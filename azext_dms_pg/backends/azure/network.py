@@ -119,11 +119,7 @@ class Network:
             client = self._client(address["subscription"])
             with translated(f"network interfaces in resource group {address['group']!r}"):
                 cards = [wire(item) for item in client.network_interfaces.list(address["group"])]
-        return [
-            row
-            for card in cards
-            for row in _card_rows(card, None if nic_id else subnet_id)
-        ]
+        return [row for card in cards for row in _card_rows(card, None if nic_id else subnet_id)]
 
     def prefixes(self, where: SubnetAddress) -> list[str]:
         client = self._client(where.subscription)

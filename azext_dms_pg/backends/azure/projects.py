@@ -49,9 +49,7 @@ class AzureProjects:
                 target_platform=target_platform.lower(),
                 tags=tags,
             )
-            return plain(
-                self._operations.create_or_update(parameters=parameters, **_names(where))
-            )
+            return plain(self._operations.create_or_update(parameters=parameters, **_names(where)))
 
     def show(self, where: ProjectAddress) -> Json:
         with self._asking(where):

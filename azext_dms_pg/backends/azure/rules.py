@@ -67,7 +67,9 @@ class Rule:
         )
 
     def concerns_port(self, protocol: str, port: int) -> bool:
-        return self.protocol in {"*", protocol} and any(_in_range(item, port) for item in self.ports)
+        return self.protocol in {"*", protocol} and any(
+            _in_range(item, port) for item in self.ports
+        )
 
     def covers(self, peer: Peer) -> bool:
         """Whether the rule decides about the whole of the peer."""
@@ -83,9 +85,7 @@ class Rule:
 
     def touches(self, peer: Peer) -> bool:
         """Whether the rule decides about a part of the peer."""
-        return any(
-            _overlaps(prefix, network) for prefix in self.peers for network in peer.networks
-        )
+        return any(_overlaps(prefix, network) for prefix in self.peers for network in peer.networks)
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ class Verdict:
     partly_denied_by: Rule | None = None
 
 
-def decide(
-    rules: Iterable[Rule], direction: str, protocol: str, port: int, peer: Peer
-) -> Verdict:
+def decide(rules: Iterable[Rule], direction: str, protocol: str, port: int, peer: Peer) -> Verdict:
     """Follow the rules as Azure does."""
     partly = None
     for rule in sorted(rules, key=lambda rule: rule.priority):
@@ -131,9 +129,11 @@ def allowing(verdicts: Iterable[Verdict], rules: Iterable[Rule]) -> list[Json]:
             groups.setdefault((verdict.direction, verdict.peer.name), []).append(verdict)
     added = []
     for (direction, peer), denied in groups.items():
-        limit = min(verdict.rule.priority for verdict in denied if verdict.rule) if any(
-            verdict.rule for verdict in denied
-        ) else _HIGHEST + 1
+        limit = (
+            min(verdict.rule.priority for verdict in denied if verdict.rule)
+            if any(verdict.rule for verdict in denied)
+            else _HIGHEST + 1
+        )
         priority = _free(direction, limit, taken)
         taken.add((direction, priority))
         added.append(_arm_rule(direction, peer, priority, denied))

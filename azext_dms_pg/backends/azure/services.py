@@ -69,9 +69,7 @@ class AzureServices:
 
     def show(self, where: ServiceAddress) -> Json:
         with self._asking(where):
-            return plain(
-                self._operations.get(group_name=where.group, service_name=where.service)
-            )
+            return plain(self._operations.get(group_name=where.group, service_name=where.service))
 
     def list(self, group: str | None) -> Rows:
         with translated(f"services in resource group {group!r}" if group else "services"):
@@ -123,9 +121,7 @@ class AzureServices:
     def _asking(self, where: ServiceAddress) -> Any:
         return translated(where, missing=self._elsewhere)
 
-    def _long(
-        self, begin: Any, where: ServiceAddress, verb: str, **arguments: Any
-    ) -> Json | None:
+    def _long(self, begin: Any, where: ServiceAddress, verb: str, **arguments: Any) -> Json | None:
         if self._no_wait:
             arguments["polling"] = False
         poller = begin(group_name=where.group, service_name=where.service, **arguments)

@@ -56,9 +56,7 @@ class AzureTasks:
         with self._asking(where):
             return plain(self._operations.get(expand=expand, **_names(where)))
 
-    def list(
-        self, where: ProjectAddress, *, task_type: str | None, expand: str | None
-    ) -> Rows:
+    def list(self, where: ProjectAddress, *, task_type: str | None, expand: str | None) -> Rows:
         with self._asking(where):
             found = [
                 plain(item)

@@ -73,6 +73,8 @@ class Relation:
     :param root: name of the topmost partitioned ancestor; its own name when it has none.
     :param ancestors: partitioned ancestors from parent to root, empty when it is no partition.
     :param key: column names of the primary key, in index order; empty when there is none.
+    :param key_deferrable: the primary key is DEFERRABLE: it identifies rows between transactions
+        only, so it is no replica identity.
     :param identity_key: columns the replica identity writes (the primary key, or the identity
         index's columns); empty for FULL and NOTHING or when there is none.
     :param unique_keys: column-name tuples of further usable unique indexes (not partial, no
@@ -97,6 +99,7 @@ class Relation:
     rows: int
     pages: int
     bytes: int
+    key_deferrable: bool = False
 
     @property
     def stored_columns(self) -> tuple[Column, ...]:

@@ -1,0 +1,80 @@
+"""Creating and dropping the publication a migration streams from.
+
+The publication lists every table that holds rows, leaf by leaf, so that a change always comes
+under the name of the table it was copied from. It must exist before the slot and stay as it is:
+tables added later would miss changes (hazard 6). Both functions may be run again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from azext_dms_pg.postgres.relations import ReplicaIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+    from azext_dms_pg.postgres.relations import Relation
+
+_PUBLICATIONS = 100000
+# First version whose publications may publish a partitioned table's changes under the root.
+_VIA_ROOT = 130000
+# First versions whose publications publish TRUNCATE and generated columns.
+_TRUNCATE = 110000
+_GENERATED = 180000
+
+
+def create(connection: psycopg.Connection[Any], name: str, tables: Iterable[Relation]) -> None:
+    """Create the publication, replacing one of that name left by a start that was cut short.
+
+    :param tables: plain tables and leaf partitions; at least one.
+    """
+    tables = tuple(tables)
+    version = connection.info.server_version
+    operations = "insert, update, delete" + (", truncate" if version >= _TRUNCATE else "")
+    options: list[sql.Composable] = [sql.SQL("publish = {}").format(sql.Literal(operations))]
+    if version >= _VIA_ROOT:
+        options.append(sql.SQL("publish_via_partition_root = false"))
+    if version >= _GENERATED and any(_identity_is_generated(table) for table in tables):
+        # Otherwise every UPDATE of such a table would fail on the source from now on.
+        options.append(sql.SQL("publish_generated_columns = stored"))
+    # ONLY keeps the children of plain inheritance out; they are listed by themselves.
+    listed = [
+        sql.SQL("ONLY {}").format(sql.Identifier(table.name.schema, table.name.name))
+        for table in tables
+    ]
+    with connection.transaction():
+        drop(connection, name)
+        connection.execute(
+            sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(
+                sql.Identifier(name), sql.SQL(", ").join(listed), sql.SQL(", ").join(options)
+            )
+        )
+
+
+def drop(connection: psycopg.Connection[Any], name: str) -> None:
+    """Drop the publication if it is there; a server before 10 has none."""
+    if connection.info.server_version >= _PUBLICATIONS:
+        connection.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def _identity_is_generated(table: Relation) -> bool:
+    generated = {column.name for column in table.columns if column.generated}
+    if table.replica_identity is ReplicaIdentity.FULL:
+        return bool(generated)
+    return not generated.isdisjoint(table.identity_key)
+
+
+def tables_of(connection: psycopg.Connection[Any], name: str) -> frozenset[tuple[str, str]]:
+    """Schema and name of every table the publication lists; empty when it does not exist."""
+    rows = connection.execute(
+        "SELECT n.nspname::text, c.relname::text FROM pg_publication p"
+        " JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = %s",
+        (name,),
+    ).fetchall()
+    return frozenset((schema, table) for schema, table in rows)

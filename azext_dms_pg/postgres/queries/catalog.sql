@@ -1,0 +1,329 @@
+-- The survey of one database: one statement a topic, each a single pass over the catalogue.
+-- Lines marked "since"/"until" are for those major versions only (statements.py); 9 is 9.5 and 9.6.
+-- All of it runs with search_path = pg_catalog, so that no user object can shadow a name, and
+-- needs no privilege beyond connecting. "User schemas" are those not named pg_*.
+
+-- name: server
+-- One row about the server, the database and the role.
+select current_setting('server_version_num')::int as version,
+       version() as version_text,
+       pg_is_in_recovery() as in_recovery,
+       d.datname::text as database,
+       d.oid as database_oid,
+       pg_database_size(d.oid) as database_bytes,
+       current_setting('block_size')::int as block_size,
+       pg_encoding_to_char(d.encoding)::text as encoding,
+       coalesce(d.datlocale, d.datcollate)::text as collate,        -- since 17
+       coalesce(d.daticulocale, d.datcollate)::text as collate,     -- until 16 -- since 15
+       d.datcollate::text as collate,                               -- until 14
+       d.datctype::text as ctype,
+       d.datlocprovider::text as locale_provider,                   -- since 15
+       'c'::text as locale_provider,                                -- until 14
+       current_user::text as user,
+       r.rolsuper as superuser,
+       r.rolreplication as replication,
+       r.rolbypassrls as bypass_row_security,
+       array(select m.rolname::text from pg_roles m where pg_has_role(m.oid, 'USAGE')) as roles,
+       has_database_privilege(d.oid, 'CREATE') as create,
+       (select count(*) from pg_stat_replication) as senders,
+       (select count(*) from pg_stat_activity
+         where backend_type = 'client backend'                      -- since 10
+       ) as backends,
+       -- A rough figure is all that is needed, and some databases hold a hundred million.
+       (select count(*) from (select 1 from pg_largeobject_metadata limit 100000) l) as large_objects
+  from pg_database d, pg_roles r
+ where d.datname = current_database()
+   and r.rolname = current_user;
+
+-- name: system_identifier
+-- Some managed servers withhold it; asked for inside a savepoint.
+select system_identifier::text from pg_control_system();
+
+-- name: settings
+select name, setting
+  from pg_settings
+ where name in ('wal_level', 'max_replication_slots', 'max_wal_senders', 'max_slot_wal_keep_size',
+                'wal_keep_size', 'wal_keep_segments', 'wal_segment_size', 'wal_sender_timeout',
+                'max_connections', 'superuser_reserved_connections', 'reserved_connections',
+                'integer_datetimes', 'max_prepared_transactions', 'logical_decoding_work_mem',
+                'idle_replication_slot_timeout', 'shared_preload_libraries', 'azure.extensions',
+                'azure.accepted_password_auth_method', 'rds.logical_replication',
+                'cloudsql.logical_decoding', 'synchronous_standby_names',
+                'max_locks_per_transaction', 'autovacuum', 'max_wal_size', 'fsync',
+                'wal_receiver_status_interval', 'hot_standby_feedback',
+                'maintenance_work_mem', 'max_parallel_maintenance_workers',
+                'temp_file_limit', 'track_counts');
+
+-- name: slots
+select slot_name::text, database::text, active from pg_replication_slots;
+
+-- name: open_transactions
+-- Whoever holds the lock on an xid of its own runs a transaction that has written. pg_locks shows
+-- that to everybody, unlike pg_stat_activity.
+select l.pid,
+       coalesce(a.usename::text, ''),
+       coalesce(a.datname::text, ''),
+       coalesce(a.application_name, ''),
+       coalesce(a.state, ''),
+       extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds,
+       max(age(l.transactionid))
+  from pg_locks l
+  left join pg_stat_activity a on a.pid = l.pid
+ where l.locktype = 'transactionid'
+   and l.mode = 'ExclusiveLock'
+   and l.granted
+   and l.pid is not null
+   and l.pid <> pg_backend_pid()
+ group by 1, 2, 3, 4, 5, 6
+ order by 7 desc;
+
+-- name: prepared_transactions
+select gid, database::text, owner::text,
+       extract(epoch from clock_timestamp() - prepared)::float8
+  from pg_prepared_xacts;
+
+-- name: schemas
+select nspname::text from pg_namespace;
+
+-- name: relations
+-- Tables, partitioned tables, foreign tables and materialised views.
+-- Sizes come from the files: relpages is only as fresh as the last ANALYZE.
+select c.oid,
+       n.nspname::text as schema,
+       c.relname::text as name,
+       c.relkind::text as kind,
+       c.relpersistence::text as persistence,
+       c.relreplident::text as replica_identity,
+       i.inhparent as parent,                                       -- since 10
+       null::oid as parent,                                         -- until 9
+       pg_get_expr(c.relpartbound, c.oid) as bound,                 -- since 10
+       null::text as bound,                                         -- until 9
+       pg_has_role(c.relowner, 'USAGE') as owner_is_me,
+       pg_get_userbyid(c.relowner)::text as owner,
+       c.reltuples::int8 as rows,                                   -- since 14
+       case when c.relpages = 0 then -1 else c.reltuples::int8 end as rows, -- until 13
+       coalesce(pg_relation_size(c.oid), 0) as main_bytes,
+       case when c.reltoastrelid = 0 then 0
+            else coalesce(pg_relation_size(c.reltoastrelid), 0) end as toast_bytes,
+       coalesce(e.extname::text, '') as extension,
+       has_schema_privilege(n.oid, 'USAGE') as schema_usage,
+       has_table_privilege(c.oid, 'SELECT') as may_select,
+       has_table_privilege(c.oid, 'INSERT') as may_insert,
+       has_table_privilege(c.oid, 'UPDATE') as may_update,
+       has_table_privilege(c.oid, 'DELETE') as may_delete,
+       has_table_privilege(c.oid, 'TRUNCATE') as may_truncate,
+       c.relrowsecurity as row_security,
+       c.relforcerowsecurity as forced_row_security,
+       not c.relispartition and                                     -- since 10
+       c.relkind = 'r' and (
+           exists (select 1 from pg_inherits h where h.inhrelid = c.oid)
+           or exists (select 1 from pg_inherits h where h.inhparent = c.oid)) as inherits,
+       -- How rows find their partition, and whether they would find the same one elsewhere.
+       p.partstrat::text as strategy,                               -- since 10
+       pg_get_partkeydef(c.oid) as partition_key,                   -- since 10
+       not exists (select 1 from unnest(p.partattrs::int2[]) k(number) -- since 10
+                     left join pg_attribute a                       -- since 10
+                       on a.attrelid = c.oid and a.attnum = k.number and k.number <> 0 -- since 10
+                    where coalesce(a.atttypid, 16384) >= 16384) as stable_key, -- since 10
+       exists (select 1 from unnest(p.partcollation::oid[]) k(locale) where k.locale <> 0) as collated_key -- since 10
+       null::text as strategy, null::text as partition_key, true as stable_key, false as collated_key -- until 9
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  left join pg_depend d
+    on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'
+  left join pg_extension e on e.oid = d.refobjid
+  left join pg_inherits i on i.inhrelid = c.oid and c.relispartition -- since 10
+  left join pg_partitioned_table p on p.partrelid = c.oid           -- since 10
+ where c.relkind in ('r', 'p', 'f', 'm')
+   and n.nspname !~ '^pg_'
+   and n.nspname not in ('information_schema', 'dms_pg')
+ order by n.nspname, c.relname;
+
+-- name: columns
+-- format_type with -1 names the type so that a cast to it cuts nothing: bpchar, not character(1).
+select a.attrelid as relation,
+       a.attnum as number,
+       a.attname::text as name,
+       a.atttypid as type,
+       format_type(a.atttypid, a.atttypmod) as type_name,
+       format_type(a.atttypid, -1) as cast_type,
+       a.attnotnull
+           and not exists (select 1 from pg_constraint v            -- since 18
+                            where v.conrelid = a.attrelid           -- since 18
+                              and v.contype = 'n'                   -- since 18
+                              and not v.convalidated                -- since 18
+                              and v.conkey = array[a.attnum])       -- since 18
+       as not_null,
+       a.atthasdef as has_default,
+       a.attgenerated::text as generated,                           -- since 12
+       ''::text as generated,                                       -- until 11
+       a.attidentity::text as identity,                             -- since 10
+       ''::text as identity,                                        -- until 9
+       k.nspname::text as collation_schema,
+       k.collname::text as collation_name
+  from pg_attribute a
+  join pg_class c on c.oid = a.attrelid
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_type t on t.oid = a.atttypid
+  left join (select o.oid, s.nspname, o.collname
+               from pg_collation o join pg_namespace s on s.oid = o.collnamespace) k
+    on k.oid = a.attcollation and a.attcollation <> t.typcollation
+ where c.relkind in ('r', 'p')
+   and n.nspname !~ '^pg_'
+   and n.nspname not in ('information_schema', 'dms_pg')
+   and a.attnum > 0
+   and not a.attisdropped
+ order by a.attrelid, a.attnum;
+
+-- name: indexes
+-- Unique indexes that bind every row: not partial, not over expressions, whole and valid.
+select i.indrelid as relation,
+       i.indisprimary as is_primary,
+       i.indisreplident as is_identity,
+       i.indimmediate as immediate,
+       i.indkey::text as columns,
+       i.indnkeyatts as key_columns                                 -- since 11
+       i.indnatts as key_columns                                    -- until 10
+  from pg_index i
+  join pg_class c on c.oid = i.indrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p')
+   and n.nspname !~ '^pg_'
+   and n.nspname not in ('information_schema', 'dms_pg')
+   and i.indisunique
+   and i.indisvalid
+   and i.indisready
+   and i.indpred is null
+   and i.indexprs is null
+ order by i.indrelid, i.indexrelid;
+
+-- name: types
+-- The types of all columns, and what those are made of.
+with recursive used (oid) as (
+    select a.atttypid
+      from pg_attribute a
+      join pg_class c on c.oid = a.attrelid
+      join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p')
+       and n.nspname !~ '^pg_'
+       and n.nspname not in ('information_schema', 'dms_pg')
+       and a.attnum > 0
+       and not a.attisdropped
+    union
+    select part.oid
+      from used u
+      join pg_type t on t.oid = u.oid
+     cross join lateral (
+           select t.typelem where t.typelem <> 0
+           union all
+           select t.typbasetype where t.typbasetype <> 0
+           union all
+           select r.rngsubtype from pg_range r
+            where r.rngtypid = t.oid
+               or r.rngmultitypid = t.oid                           -- since 14
+           union all
+           select f.atttypid from pg_attribute f
+            where t.typtype = 'c' and f.attrelid = t.typrelid
+              and f.attnum > 0 and not f.attisdropped
+         ) part (oid)
+)
+select t.oid,
+       n.nspname::text as schema,
+       t.typname::text as name,
+       t.typtype::text as kind,
+       t.typlen as length,
+       t.typsend <> 0 and t.typreceive <> 0 as wire,
+       case when s.typarray = t.oid then t.typelem else 0 end as element,
+       t.typbasetype as base,
+       coalesce((select r.rngsubtype from pg_range r
+                  where r.rngtypid = t.oid
+                     or r.rngmultitypid = t.oid                     -- since 14
+                ), 0) as subtype,
+       array(select f.atttypid from pg_attribute f
+              where t.typtype = 'c' and f.attrelid = t.typrelid
+                and f.attnum > 0 and not f.attisdropped
+              order by f.attnum) as fields,
+       coalesce(e.extname::text, '') as extension,
+       coalesce(e.extversion, '') as extension_version
+  from used u
+  join pg_type t on t.oid = u.oid
+  join pg_namespace n on n.oid = t.typnamespace
+  left join pg_type s on s.oid = t.typelem
+  left join pg_depend d
+    on d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
+  left join pg_extension e on e.oid = d.refobjid;
+
+-- name: enums
+select n.nspname::text as schema,
+       t.typname::text as name,
+       array_agg(e.enumlabel::text order by e.enumsortorder) as labels
+  from pg_enum e
+  join pg_type t on t.oid = e.enumtypid
+  join pg_namespace n on n.oid = t.typnamespace
+ group by 1, 2;
+
+-- name: sequences
+-- Owned (serial), internal (identity) and free ones, with the tables whose defaults use them.
+select c.oid,
+       n.nspname::text as schema,
+       c.relname::text as name,
+       o.refobjid as owner,
+       a.attname::text as owner_column,
+       coalesce(o.deptype = 'i', false) as identity,
+       array(select distinct f.adrelid
+               from pg_depend u
+               join pg_attrdef f on f.oid = u.objid
+              where u.classid = 'pg_attrdef'::regclass
+                and u.refclassid = 'pg_class'::regclass
+                and u.refobjid = c.oid) as used_by,
+       s.seqincrement as increment, s.seqmin as minimum, s.seqmax as maximum, s.seqcycle as cycle, -- since 10
+       1::int8 as increment, 1::int8 as minimum, 9223372036854775807::int8 as maximum, false as cycle, -- until 9
+       has_sequence_privilege(c.oid, 'SELECT') as may_select,
+       has_sequence_privilege(c.oid, 'UPDATE') as may_update
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_sequence s on s.seqrelid = c.oid                          -- since 10
+  left join pg_depend o
+    on o.classid = 'pg_class'::regclass and o.objid = c.oid and o.objsubid = 0
+   and o.refclassid = 'pg_class'::regclass and o.refobjsubid > 0 and o.deptype in ('a', 'i')
+  left join pg_attribute a on a.attrelid = o.refobjid and a.attnum = o.refobjsubid
+  left join pg_depend x
+    on x.classid = 'pg_class'::regclass and x.objid = c.oid and x.deptype = 'e'
+ where c.relkind = 'S'
+   and c.relpersistence <> 't'
+   and x.objid is null
+   and n.nspname !~ '^pg_'
+   and n.nspname not in ('information_schema', 'dms_pg')
+ order by n.nspname, c.relname;
+
+-- name: extensions
+select extname::text, extversion from pg_extension;
+
+-- name: available_extensions
+select name::text, default_version from pg_available_extensions where default_version is not null;
+
+-- name: foreign_keys
+-- Those declared by somebody; the copies partitions inherit come and go with them.
+select f.conname::text, f.conrelid, f.confrelid, f.convalidated
+  from pg_constraint f
+ where f.contype = 'f'
+   and f.conparentid = 0                                            -- since 11
+ order by f.conrelid, f.conname;
+
+-- name: triggers
+select t.tgname::text, t.tgrelid, t.tgenabled::text
+  from pg_trigger t
+ where not t.tgisinternal
+   and t.tgparentid = 0                                             -- since 13
+ order by t.tgrelid, t.tgname;
+
+-- name: rules
+select r.rulename::text, r.ev_class, r.ev_enabled::text
+  from pg_rewrite r
+  join pg_class c on c.oid = r.ev_class
+ where c.relkind in ('r', 'p')
+   and r.ev_type <> '1'
+ order by r.ev_class, r.rulename;
+
+-- name: event_triggers
+select evtname::text from pg_event_trigger where evtenabled <> 'D' order by 1;

@@ -228,7 +228,7 @@ class Migration:
         journal.state(MigrationState.INITIALIZING, "creating publication, slot and snapshot")
         assert self._board is not None  # noqa: S101 - set by run
         self._board.forget_load()
-        journal.reset_tables(_formats(plan))
+        journal.reset_tables(_tables(plan))
         replication.drop_slot(source, job.source_object)
         defer(target, plan, job.id, job.settings)
         with target.transaction():
@@ -334,9 +334,13 @@ def _version(session: Session) -> str:
     return f"{number // 10000}.{number % 10000}"
 
 
-def _formats(plan: Plan) -> list[tuple[str, str, str]]:
-    formats: dict[tuple[str, str], bool] = {}
+def _tables(plan: Plan) -> list[tuple[str, str, str, int]]:
+    """The tables the user is told about: name, format of the load, bytes on the source."""
+    found: dict[tuple[str, str], tuple[bool, int]] = {}
     for route in plan.routes:
         key = (route.label.schema, route.label.name)
-        formats[key] = formats.get(key, True) and route.binary
-    return [(*key, "binary" if binary else "text") for key, binary in formats.items()]
+        binary, size = found.get(key, (True, 0))
+        found[key] = binary and route.binary, size + route.source.bytes
+    return [
+        (*key, "binary" if binary else "text", size) for key, (binary, size) in found.items()
+    ]

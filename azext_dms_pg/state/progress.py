@@ -87,15 +87,21 @@ class Journal:
         stamps: dict[str, Any] = {"state": state.value, "problem": "", "action": ""}
         if activity or state.is_final:
             stamps["activity"] = activity
-        if state is MigrationState.COMPLETING:
-            stamps["cutover_on"] = moment
         stamps["ended_on"] = moment if state.is_final else None
-        self._update(stamps)
+        cutover = moment if state is MigrationState.COMPLETING else None
         with self._store.transaction() as connection:
             connection.execute(
-                "UPDATE task_database SET started_on = coalesce(started_on, ?)"
-                " WHERE task = ? AND ordinal = ?",
-                (moment, *self._key),
+                "INSERT INTO passage (task, ordinal, at, state, activity)"
+                " SELECT task, ordinal, ?, ?, ? FROM task_database"
+                " WHERE task = ? AND ordinal = ? AND state <> ?",
+                (moment, state.value, activity, *self._key, state.value),
+            )
+            self._set(connection, stamps)
+            # Repeated by a worker that resumes: the first time counts.
+            connection.execute(
+                "UPDATE task_database SET started_on = coalesce(started_on, ?),"
+                " cutover_on = coalesce(cutover_on, ?) WHERE task = ? AND ordinal = ?",
+                (moment, cutover, *self._key),
             )
 
     def activity(self, sentence: str) -> None:
@@ -142,17 +148,17 @@ class Journal:
                 rows,
             )
 
-    def reset_tables(self, tables: Iterable[tuple[str, str, str]]) -> None:
+    def reset_tables(self, tables: Iterable[tuple[str, str, str, int]]) -> None:
         """Begin the load anew: every table waits.
 
-        :param tables: schema, name and format (``binary`` or ``text``).
+        :param tables: schema, name, format (``binary`` or ``text``), bytes on the source.
         """
         with self._store.transaction() as connection:
             self._set(connection, {"load_ended_on": None})
             connection.execute("DELETE FROM task_table WHERE task = ? AND ordinal = ?", self._key)
             connection.executemany(
-                "INSERT INTO task_table (task, ordinal, schema, name, format, state)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO task_table (task, ordinal, schema, name, format, weight, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(*self._key, *table, TableState.BEFORE_LOAD.value) for table in tables],
             )
 

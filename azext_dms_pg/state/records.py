@@ -85,7 +85,7 @@ class DatabaseRecord:
 
 @dataclass(frozen=True)
 class TableRecord:
-    """One table of a database; ``fraction`` is 0..1 of its full load."""
+    """One table of a database; ``fraction`` is 0..1 of its full load, ``weight`` source bytes."""
 
     ordinal: int
     schema: str
@@ -103,6 +103,7 @@ class TableRecord:
     deletes: int
     errors: int
     modified_on: str | None
+    weight: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,32 @@ class Sample:
     applied: int
     rows: int
     incoming: int
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A state a database came to."""
+
+    ordinal: int
+    at: str
+    state: MigrationState
+    activity: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the newest comparison of one table found; sums are empty when rows were counted."""
+
+    ordinal: int
+    schema: str
+    name: str
+    at: str
+    source_rows: int
+    target_rows: int
+    source_sum: str
+    target_sum: str
+    equal: bool
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)

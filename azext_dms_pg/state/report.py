@@ -31,6 +31,7 @@ Json = dict[str, Any]
 _NO_ESTIMATE = "1970-01-01T00:00:00+00:00"
 # A worker reports every second; one that has been silent for this long is stopped or hangs.
 _SILENT_SECONDS = 30.0
+_PAGE = 8192
 
 
 class Liveness(Enum):
@@ -191,11 +192,15 @@ def _database(snapshot: TaskSnapshot, record: DatabaseRecord, now: Standing) -> 
         "cdcDeleteCounter": record.deletes,
         "cdcInsertCounter": record.inserts,
         "cdcUpdateCounter": record.updates,
+        "cutoverOn": record.cutover_on,
         "databaseName": record.name,
         "endedOn": record.ended_on,
         "fullLoadCompletedTables": count[TableState.COMPLETED],
+        "fullLoadEndedOn": record.load_ended_on,
         "fullLoadErroredTables": count[TableState.ERROR] + count[TableState.FAILED],
         "fullLoadLoadingTables": count[TableState.FULL_LOAD],
+        "fullLoadEstFinishTime": _load_end(record, tables) or _NO_ESTIMATE,
+        "fullLoadPercent": round(_loaded(tables) * 100, 1),
         "fullLoadQueuedTables": count[TableState.BEFORE_LOAD],
         "id": f"db|{record.name}",
         "incomingChanges": record.incoming,
@@ -208,6 +213,24 @@ def _database(snapshot: TaskSnapshot, record: DatabaseRecord, now: Standing) -> 
         "startedOn": record.started_on,
         "targetDatabaseName": record.target_name,
     }
+
+
+def _loaded(tables: list[TableRecord]) -> float:
+    """How much of a database's full load is done, 0..1, every table counted by its bytes."""
+    # An empty table is work, too: a page's worth.
+    weights = [max(table.weight, _PAGE) for table in tables]
+    done = sum(weight * table.fraction for weight, table in zip(weights, tables, strict=True))
+    return done / sum(weights) if tables else 0.0
+
+
+def _load_end(record: DatabaseRecord, tables: list[TableRecord]) -> str | None:
+    """When the load will have ended if it goes on as it went so far."""
+    starts = [table.started_on for table in tables if table.started_on is not None]
+    loaded = _loaded(tables)
+    if not starts or record.heartbeat is None or not 0 < loaded < 1:
+        return None
+    begun, seen = datetime.fromisoformat(min(starts)), datetime.fromisoformat(record.heartbeat)
+    return (begun + (seen - begun) / loaded).isoformat(timespec="microseconds")
 
 
 def _table(record: TableRecord, database: str, now: Standing) -> Json:
@@ -225,6 +248,7 @@ def _table(record: TableRecord, database: str, now: Standing) -> Json:
         "fullLoadEstFinishTime": record.estimated_end or _NO_ESTIMATE,
         "fullLoadFormat": record.format,
         "fullLoadPercent": round(record.fraction * 100, 1),
+        "fullLoadSourceBytes": record.weight,
         "fullLoadStartedOn": record.started_on,
         "fullLoadTotalRows": record.rows,
         "fullLoadTotalVolumeBytes": record.bytes,

@@ -78,6 +78,7 @@ CREATE TABLE task_table (
     bytes         INTEGER NOT NULL DEFAULT 0,
     fraction      REAL NOT NULL DEFAULT 0,  -- of the full load, 0..1
     format        TEXT NOT NULL DEFAULT '', -- binary or text
+    weight        INTEGER NOT NULL DEFAULT 0, -- bytes on the source when the load began
     started_on    TEXT,
     ended_on      TEXT,
     estimated_end TEXT,
@@ -129,3 +130,30 @@ CREATE TABLE sample (
 );
 
 CREATE INDEX sample_task ON sample (task, ordinal, at);
+
+-- Every state a database came to and when, for the timeline of the report.
+CREATE TABLE passage (
+    task      TEXT NOT NULL REFERENCES task ON DELETE CASCADE,
+    ordinal   INTEGER NOT NULL,
+    at        TEXT NOT NULL,
+    state     TEXT NOT NULL,                -- MigrationState
+    activity  TEXT NOT NULL
+);
+
+CREATE INDEX passage_task ON passage (task, ordinal, at);
+
+-- What the newest comparison of both sides found, table by table.
+CREATE TABLE comparison (
+    task         TEXT NOT NULL REFERENCES task ON DELETE CASCADE,
+    ordinal      INTEGER NOT NULL,
+    schema       TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    at           TEXT NOT NULL,
+    source_rows  INTEGER NOT NULL,
+    target_rows  INTEGER NOT NULL,
+    source_sum   TEXT NOT NULL DEFAULT '',  -- empty when rows were only counted
+    target_sum   TEXT NOT NULL DEFAULT '',
+    equal        INTEGER NOT NULL,
+    keys         TEXT NOT NULL DEFAULT '[]', -- JSON list: keys of rows that differ, some of them
+    PRIMARY KEY (task, ordinal, schema, name)
+);

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.model.finding import Finding
 
-_KEEP_SAMPLES = 20_000
+# Of one database. The newest, an hour and a half of them, are all kept.
+_MOST_SAMPLES = 4_000
+_DENSE_SAMPLES = 1_000
 
 
 def set_task_state(store: Store, task: str, state: TaskState) -> None:
@@ -199,10 +201,17 @@ class Journal:
                 " FROM task_database d WHERE d.task = ? AND d.ordinal = ?",
                 (now(), *self._key),
             )
-            connection.execute(
-                "DELETE FROM sample WHERE rowid <= (SELECT max(rowid) - ? FROM sample)",
-                (_KEEP_SAMPLES,),
-            )
+            kept = connection.execute(
+                "SELECT count(*) FROM sample WHERE task = ? AND ordinal = ?", self._key
+            ).fetchone()[0]
+            if kept >= _MOST_SAMPLES:
+                # The older, the sparser: the curve of a month still shows its beginning.
+                connection.execute(
+                    "DELETE FROM sample WHERE rowid IN (SELECT id FROM (SELECT rowid AS id,"
+                    " row_number() OVER (ORDER BY at) AS number FROM sample"
+                    " WHERE task = ? AND ordinal = ?) WHERE number % 2 = 0 AND number <= ?)",
+                    (*self._key, _MOST_SAMPLES - _DENSE_SAMPLES),
+                )
 
     def _update(self, columns: dict[str, Any]) -> None:
         with self._store.transaction() as connection:

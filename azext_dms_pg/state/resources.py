@@ -223,7 +223,7 @@ def databases(store: Store, task: str) -> list[DatabaseRecord]:
     return [_fill(DatabaseRecord, row, state=MigrationState(row["state"])) for row in rows]
 
 
-def samples(store: Store, task: str, ordinal: int, limit: int = 2_000) -> list[Sample]:
+def samples(store: Store, task: str, ordinal: int, limit: int = 4_000) -> list[Sample]:
     """The newest samples of one database, oldest first."""
     rows = store.query(
         "SELECT * FROM (SELECT * FROM sample WHERE task = ? AND ordinal = ?"

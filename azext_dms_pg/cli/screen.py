@@ -1,0 +1,228 @@
+"""The live screen of ``watch``: bars for the load, curves of lag and changes, what to do next.
+
+The one module that imports rich, and only ever imported on a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live as RichLive
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from azext_dms_pg.cli import words
+from azext_dms_pg.model.states import MigrationState, TaskState
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from rich.console import RenderableType
+
+    from azext_dms_pg.backends.base import Json
+    from azext_dms_pg.cli.pace import Pace
+    from azext_dms_pg.cli.view import DatabaseView, TableView, TaskView
+
+_STYLES = {
+    MigrationState.READY_TO_COMPLETE.value: "bold green",
+    MigrationState.COMPLETE.value: "bold green",
+    MigrationState.FAILED.value: "bold red",
+    MigrationState.VALIDATION_FAILED.value: "bold red",
+    MigrationState.CANCELLED.value: "yellow",
+    TaskState.SUCCEEDED.value: "bold green",
+    TaskState.FAULTED.value: "bold red",
+    TaskState.FAILED_INPUT_VALIDATION.value: "bold red",
+}
+_SEVERITIES = {"blocker": "bold red", "error": "bold red", "warning": "yellow"}
+# Lines a screen has beside the tables of its databases: frame, next step, spare ones.
+_FRAME_LINES = 8
+_LINES_A_DATABASE = 5
+_FINDINGS_SHOWN = 4
+_CURVE = 40
+
+
+class Live:
+    """Draws the newest view in place; what it drew last stays on the terminal."""
+
+    def __init__(self, stream: TextIO, *, console: Console | None = None) -> None:
+        self._console = console or Console(file=stream, highlight=False)
+        self._trouble = ""
+        self._drawn: tuple[TaskView, Pace, str] | None = None
+        self._live = RichLive(
+            console=self._console, auto_refresh=False, vertical_overflow="crop", transient=False
+        )
+        self._live.start()
+
+    def show(self, view: TaskView, pace: Pace, step: str) -> None:
+        self._trouble = ""
+        self._drawn = (view, pace, step)
+        self._live.update(self._panel(view, pace, step), refresh=True)
+
+    def trouble(self, text: str) -> None:
+        self._trouble = text
+        if self._drawn is not None:
+            self._live.update(self._panel(*self._drawn), refresh=True)
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _panel(self, view: TaskView, pace: Pace, step: str) -> Panel:
+        height = max(self._console.height, 12)
+        count = max(len(view.databases), 1)
+        room = max((height - _FRAME_LINES) // count - _LINES_A_DATABASE, 0)
+        parts: list[RenderableType] = []
+        for database in view.databases:
+            parts += _database(database, pace, room)
+        if self._trouble:
+            parts.append(Text(self._trouble, style="yellow"))
+        parts.append(Text.assemble(("Next  ", "bold cyan"), step))
+        title = Text.assemble(
+            (f" {view.name} ", "bold"), (f"{view.state} ", _STYLES.get(view.state, "cyan"))
+        )
+        route = f" {view.source} → {view.target} " if view.source and view.target else None
+        return Panel(
+            Group(*parts),
+            title=title,
+            title_align="left",
+            subtitle=Text("" if view.has_ended else " Ctrl-C leaves the migration running ")
+            if route is None
+            else Text(
+                route + ("" if view.has_ended else "· Ctrl-C leaves the migration running "),
+                style="dim",
+            ),
+            subtitle_align="right",
+            border_style="dim",
+        )
+
+
+def _database(database: DatabaseView, pace: Pace, room: int) -> list[RenderableType]:
+    name = database.name
+    if database.target and database.target != database.name:
+        name = f"{database.name} → {database.target}"
+    head = Text.assemble(
+        (name, "bold"), "  ", (database.state, _STYLES.get(database.state, "cyan"))
+    )
+    if database.activity:
+        head.append(f"  {database.activity}", style="dim")
+    parts: list[RenderableType] = [head]
+    if database.tables and not database.loaded:
+        parts.append(_load(database, pace))
+        parts.append(_loading_tables(database, room))
+    elif database.loaded:
+        parts.append(_stream(database, pace))
+        parts.append(_changed_tables(database, room))
+    if database.problem:
+        parts.append(Text(f"! {database.problem}", style="bold yellow"))
+    parts += [_finding(item) for item in _worst(database.findings)]
+    parts.append(Text(""))
+    return parts
+
+
+def _load(database: DatabaseView, pace: Pace) -> RenderableType:
+    done = sum(table.is_loaded for table in database.tables)
+    facts = [
+        f"{database.percent or 0:5.1f} %",
+        f"{done}/{len(database.tables)} tables",
+        f"{words.count(database.rows)} rows",
+        f"{words.count(pace.rows_per_second(database.name))} rows/s",
+    ]
+    left = pace.seconds_left(database)
+    if left is not None:
+        facts.append(f"about {words.duration(left)} left")
+    return _bar(database.percent or 0.0, "  ".join(facts), 40)
+
+
+def _loading_tables(database: DatabaseView, room: int) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(2):
+        grid.add_column()
+    for align in ("right", "right", "right"):
+        grid.add_column(justify=align)
+    loading = sorted(
+        (table for table in database.tables if table.is_loading),
+        key=lambda table: table.percent or 0,
+    )
+    queued = [t for t in database.tables if not t.is_loading and not t.is_loaded]
+    for table in loading[:room]:
+        grid.add_row(
+            Text(table.name, overflow="ellipsis", no_wrap=True),
+            ProgressBar(total=100, completed=table.percent or 0, width=24),
+            f"{table.percent or 0:.0f} %",
+            f"{words.count(table.rows)} rows",
+            words.size(table.bytes),
+        )
+    rest = []
+    if len(loading) > room:
+        rest.append(f"{len(loading) - room} more being copied")
+    if queued:
+        rest.append(f"{words.plural(len(queued), 'table')} waiting")
+    if rest:
+        grid.add_row(Text(", ".join(rest), style="dim"))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _stream(database: DatabaseView, pace: Pace) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(width=_CURVE)
+    grid.add_column()
+    grid.add_row(
+        "lag",
+        Text(words.sparkline(pace.lags(database.name, _CURVE), _CURVE), style="magenta"),
+        f"{words.lag(database.lag)}  ({words.count(database.incoming)} changes waiting)",
+    )
+    grid.add_row(
+        "changes",
+        Text(words.sparkline(pace.change_rates(database.name, _CURVE), _CURVE), style="cyan"),
+        f"{words.count(pace.changes_per_second(database.name))}/s  "
+        f"({words.count(database.applied)} applied)",
+    )
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _changed_tables(database: DatabaseView, room: int) -> RenderableType:
+    busiest = sorted(database.tables, key=_changes, reverse=True)
+    busiest = [table for table in busiest if _changes(table)][: max(room - 1, 0)]
+    if not busiest:
+        return Padding(
+            Text(f"{words.plural(len(database.tables), 'table')} loaded", style="dim"), (0, 0, 0, 2)
+        )
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    for _ in range(3):
+        grid.add_column(justify="right")
+    grid.add_row(*(Text(word, style="dim") for word in ("table", "inserts", "updates", "deletes")))
+    for table in busiest:
+        grid.add_row(
+            Text(table.name, overflow="ellipsis", no_wrap=True),
+            *(words.count(number) for number in (table.inserts, table.updates, table.deletes)),
+        )
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _changes(table: TableView) -> int:
+    return table.inserts + table.updates + table.deletes
+
+
+def _bar(percent: float, facts: str, width: int) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(ProgressBar(total=100, completed=percent, width=width), Text(facts))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _worst(findings: tuple[Json, ...]) -> list[Json]:
+    grave = [item for item in findings if item.get("severity") in _SEVERITIES]
+    order = list(_SEVERITIES)
+    return sorted(grave, key=lambda item: order.index(str(item["severity"])))[:_FINDINGS_SHOWN]
+
+
+def _finding(item: Json) -> Text:
+    severity = str(item.get("severity"))
+    text = f"{item.get('subject') or ''}: {item.get('message') or ''}".lstrip(": ")
+    return Text.assemble(
+        (f"  {severity}  ", _SEVERITIES[severity]), (text, ""), overflow="ellipsis", no_wrap=True
+    )

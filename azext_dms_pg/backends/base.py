@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.model.task_input import TaskInput
 
 Json = dict[str, Any]
@@ -143,7 +144,9 @@ class Tasks(Protocol):
     ``expand`` is None, ``"output"`` or ``"command"``: what is not asked for is null.
     """
 
-    def create(self, where: TaskAddress, task_input: TaskInput) -> Json:
+    def create(
+        self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = ...
+    ) -> Json:
         """Make the task and start it. The project's platforms were checked by the caller."""
         ...
 
@@ -162,6 +165,26 @@ class Tasks(Protocol):
     def restart(self, where: TaskAddress) -> Json: ...
 
     def check_name(self, where: TaskAddress) -> Json: ...
+
+    def history(self, where: TaskAddress) -> Json:
+        """``shape.history``: what was remembered over time; empty where nobody remembers."""
+        ...
+
+    def log(self, where: TaskAddress) -> TaskLog:
+        """What the task's workers have written down."""
+        ...
+
+
+class TaskLog(Protocol):
+    """The log of a task, in order of time; each line is a dict as ``state.log`` writes it."""
+
+    def newest(self, count: int | None) -> Rows:
+        """The newest lines, or all that are kept."""
+        ...
+
+    def more(self) -> Rows:
+        """The lines written since they were last asked for."""
+        ...
 
 
 class Backend(Protocol):

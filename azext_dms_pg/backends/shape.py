@@ -145,6 +145,20 @@ def task(
     }
 
 
+def history(
+    *,
+    samples: list[Json] | None = None,
+    states: list[Json] | None = None,
+    comparisons: list[Json] | None = None,
+) -> Json:
+    """What is remembered of a task: lag and totals over time, states, the newest comparison."""
+    return {
+        "comparisons": comparisons or [],
+        "samples": samples or [],
+        "states": states or [],
+    }
+
+
 def task_properties(
     *,
     task_type: str,

@@ -6,10 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.model.options import DEFAULTS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
 
@@ -30,6 +33,7 @@ class Job:
     database: DatabaseInput
     settings: MigrationSettings
     slots: Path
+    options: TaskOptions = DEFAULTS
 
     @property
     def source_object(self) -> str:

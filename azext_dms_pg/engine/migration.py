@@ -169,6 +169,11 @@ class Migration:
                 MigrationState.VALIDATION_FAILED, f"{len(blockers)} findings stand in the way"
             )
             return None
+        if self._job.options.validate_only:
+            self._journal.state(
+                MigrationState.VALIDATION_COMPLETE, "nothing stands in the way; nothing was created"
+            )
+            return None
         self._journal.state(MigrationState.VALIDATION_COMPLETE, "waiting for the other databases")
         # All or nothing: a task with one impossible database creates nothing anywhere.
         undecided = {MigrationState.UNDEFINED, MigrationState.VALIDATING}

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.job import Job
 from azext_dms_pg.engine.migration import Migration
+from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.task_input import TaskInput
-from azext_dms_pg.state import progress, resources, vault
+from azext_dms_pg.state import resources, vault
 from azext_dms_pg.state.locks import Lock
 from azext_dms_pg.state.store import Store
 from azext_dms_pg.worker.control import Control
+from azext_dms_pg.worker.log import LoggedJournal, passwords, write_to_file
 
 if TYPE_CHECKING:
     from azext_dms_pg.state.paths import StateDir
@@ -38,8 +40,10 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
             database=database,
             settings=MigrationSettings.of(database),
             slots=directory.run / f"{task_id}.slots",
+            options=TaskOptions.of_json(task.options),
         )
-        journal = progress.Journal(store, task_id, ordinal)
+        write_to_file(directory, task_id, str(ordinal), passwords(whole), database=database.name)
+        journal = LoggedJournal(store, task_id, ordinal)
         control = Control(store, task_id, ordinal, parent)
         Migration(job, journal, control).run()
     return 0

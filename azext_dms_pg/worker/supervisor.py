@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import StateError
+from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.states import MigrationState, TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
 from azext_dms_pg.state.locks import Lock
+from azext_dms_pg.state.log import SUPERVISOR
 from azext_dms_pg.state.store import Store
+from azext_dms_pg.worker.log import write_to_file
 
 if TYPE_CHECKING:
     from azext_dms_pg.state.paths import StateDir
@@ -52,6 +55,8 @@ def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> i
         # SIGTERM (a shutdown) pauses in order: children see their parent's pipe end.
         signal.signal(signal.SIGTERM, _stop)
         resources.get_task(store, task)
+        write_to_file(directory, task, SUPERVISOR)
+        log.info("supervisor of the task has started")
         if mailbox.wanted(store, task) == mailbox.CANCEL:
             progress.set_task_state(store, task, TaskState.CANCELING)
         else:
@@ -154,11 +159,14 @@ class _Supervisor:
             "error",
             "WorkerKeepsDying",
             message=f"The worker of this database ended {child.deaths} times in a row ({how}).",
-            action=f"Read {self._directory.log / (self._task + '.log')}, then run "
-            "az dms project task restart.",
+            action="Read az dms project task log, then run az dms project task restart.",
         )
         journal.state(MigrationState.FAILED, "its worker keeps dying")
         return False
+
+    def _only_validates(self) -> bool:
+        task = resources.get_task(self._store, self._task)
+        return TaskOptions.of_json(task.options).validate_only
 
     def _conclude(self) -> int:
         states = {record.state for record in resources.databases(self._store, self._task)}
@@ -171,11 +179,14 @@ class _Supervisor:
             final = TaskState.FAILED_INPUT_VALIDATION
         elif MigrationState.FAILED in states:
             final = TaskState.FAILED
+        elif states == {MigrationState.VALIDATION_COMPLETE} and self._only_validates():
+            final = TaskState.SUCCEEDED
         else:
             # Paused: `az dms start` goes on.
             progress.set_task_state(self._store, self._task, TaskState.QUEUED)
             return 0
         progress.set_task_state(self._store, self._task, final)
+        log.info("the task has ended: %s", final.value)
         if final in {TaskState.SUCCEEDED, TaskState.CANCELED}:
             vault.drop(self._directory, self._task)
         return 0

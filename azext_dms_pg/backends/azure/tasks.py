@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.azure.client import plain
 from azext_dms_pg.backends.azure.errors import translated
 from azext_dms_pg.errors import ConflictError, InputError
+from azext_dms_pg.model.options import DEFAULTS
 from azext_dms_pg.model.states import MigrationState
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.azure.client import Clients
-    from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress
+    from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress, TaskLog
     from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
 
 
@@ -31,7 +34,10 @@ class AzureTasks:
     def _operations(self) -> Any:
         return self._clients.datamigration.tasks
 
-    def create(self, where: TaskAddress, task_input: TaskInput) -> Json:
+    def create(
+        self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = DEFAULTS
+    ) -> Json:
+        _refuse(options)
         for side in (task_input.source, task_input.target):
             if side.password is None:
                 raise InputError(
@@ -118,6 +124,16 @@ class AzureTasks:
                 )
             )
 
+    def history(self, where: TaskAddress) -> Json:  # noqa: ARG002 - ARM remembers nothing of it
+        return shape.history()
+
+    def log(self, where: TaskAddress) -> TaskLog:
+        raise ConflictError(
+            f"Azure Database Migration Service keeps no log that can be read; {where} runs there.",
+            "See its errors with `az dms project task show --expand output -o table`.",
+            code="NoLog",
+        )
+
     def _not_cut_over(self, where: TaskAddress) -> Rows | Any:
         properties = self.show(where, expand="output")["properties"]
         done = {
@@ -136,6 +152,24 @@ class AzureTasks:
 
     def _asking(self, where: object, **more: Any) -> Any:
         return translated(where, missing=self._elsewhere, **more)
+
+
+def _refuse(options: TaskOptions) -> None:
+    """:raises InputError: something was asked that the service cannot do."""
+    for flag, wanted, instead in (
+        (
+            "--validate-only",
+            options.validate_only,
+            "The service checks each task itself; see the network with `az dms network check`.",
+        ),
+        (
+            "--migrate-schema",
+            options.migrate_schema,
+            "Create the schema on the target yourself: pg_dump -s … | psql …",
+        ),
+    ):
+        if wanted:
+            raise InputError(f"{flag} is for services made with -l local.", instead)
 
 
 def _names(where: TaskAddress) -> dict[str, str]:
@@ -170,7 +204,7 @@ def _connection(connection: Connection) -> Any:
         server_name=connection.server,
         database_name=connection.database,
         port=connection.port,
-        encrypt_connection=connection.encrypt,
+        encrypt_connection=connection.encrypt is not False,
         trust_server_certificate=connection.trust_server_certificate,
     )
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.backends.local.spawn import spawn
 from azext_dms_pg.errors import ConflictError
+from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.states import TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.local.tree import Tree
-    from azext_dms_pg.state.records import TaskRecord
+    from azext_dms_pg.state.records import ProjectRecord, TaskRecord
 
 # A cleaning worker gives an unreachable server up after two minutes and says what is left there.
 _CLEAN_SECONDS = 180.0
@@ -28,7 +29,7 @@ _CLEAN_STATES = frozenset(
 
 def cancel_task(tree: Tree, task: TaskRecord) -> None:
     """Ask for a cancel and see that a worker carries it out; a clean task is left as it is."""
-    if task.state in _CLEAN_STATES:
+    if _is_clean(task):
         return
     mailbox.ask(tree.store, task.id, mailbox.CANCEL)
     progress.set_task_state(tree.store, task.id, TaskState.CANCELING)
@@ -41,7 +42,7 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
     :raises ConflictError: the task runs and ``delete_running_tasks`` was not given, or its
         cleaning takes longer than anybody would wait.
     """
-    if task.state not in _CLEAN_STATES:
+    if not _is_clean(task):
         running = task.state not in {TaskState.FAILED, TaskState.CANCELING}
         if running and not delete_running_tasks:
             raise ConflictError(
@@ -58,6 +59,22 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
         for path in directory.glob(f"{task.id}*"):
             if path.is_file():
                 path.unlink(missing_ok=True)
+
+
+def clear_away_validation(tree: Tree, project: ProjectRecord, name: str) -> None:
+    """Make room for a task of that name when the one there only validated and has ended."""
+    task = resources.find_task(tree.store, project, name)
+    if task is not None and _is_clean(task) and _only_validates(task):
+        remove_task(tree, task, delete_running_tasks=False)
+
+
+def _is_clean(task: TaskRecord) -> bool:
+    """Whether nothing of the task is on any server."""
+    return task.state in _CLEAN_STATES or (_only_validates(task) and task.state.is_final)
+
+
+def _only_validates(task: TaskRecord) -> bool:
+    return TaskOptions.of_json(task.options).validate_only
 
 
 def _await_end(tree: Tree, task: TaskRecord) -> None:

@@ -6,19 +6,22 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.backends import shape
-from azext_dms_pg.backends.local import removal
+from azext_dms_pg.backends.local import history, removal
 from azext_dms_pg.backends.local.spawn import spawn
 from azext_dms_pg.backends.local.tree import require_supported_platform
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
+from azext_dms_pg.model.options import DEFAULTS
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.states import MigrationState, ServiceState, TaskState
 from azext_dms_pg.model.task_input import TASK_TYPE
 from azext_dms_pg.state import mailbox, progress, report, resources, vault
+from azext_dms_pg.state.log import LogReader
 
 if TYPE_CHECKING:
-    from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress
+    from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress, TaskLog
     from azext_dms_pg.backends.local.tree import Tree
+    from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.model.task_input import TaskInput
     from azext_dms_pg.state.records import DatabaseRecord, TaskRecord
 
@@ -31,7 +34,9 @@ class LocalTasks:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
-    def create(self, where: TaskAddress, task_input: TaskInput) -> Json:
+    def create(
+        self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = DEFAULTS
+    ) -> Json:
         require_supported_platform()
         for database in task_input.databases:
             MigrationSettings.of(database)
@@ -42,7 +47,10 @@ class LocalTasks:
                 f"Start it: az dms start -g {project.service.group} -n {project.service.name}",
                 code="ServiceStopped",
             )
-        task = resources.add_task(self._tree.store, project, where.task, task_input, {})
+        removal.clear_away_validation(self._tree, project, where.task)
+        task = resources.add_task(
+            self._tree.store, project, where.task, task_input, options.to_json()
+        )
         try:
             vault.keep(self._tree.directory, task.id, task_input)
             spawn(self._tree, task)
@@ -127,6 +135,12 @@ class LocalTasks:
             reason="AlreadyExists" if taken else None,
             message=f"There is a {where} already." if taken else None,
         )
+
+    def history(self, where: TaskAddress) -> Json:
+        return history.history(self._tree, self._tree.task(where))
+
+    def log(self, where: TaskAddress) -> TaskLog:
+        return LogReader(self._tree.directory, self._tree.task(where).id)
 
     def _shape(self, task: TaskRecord, expand: str | None) -> Json:
         snapshot, liveness = self._tree.snapshot(task)

@@ -13,6 +13,7 @@ def load_command_table(loader: Any) -> None:
     services = _handlers("service")
     projects = _handlers("project")
     tasks = _handlers("task")
+    observing = _handlers("observe")
     networks = _handlers("network")
     # ``exception_handler`` is the one place where our errors become azclierror classes.
     common = {"exception_handler": errors.handle}
@@ -57,6 +58,10 @@ def load_command_table(loader: Any) -> None:
         group.custom_command("restart", "restart_task", table_transformer=tables.task)
         group.custom_show_command("show", "show_task", table_transformer=tables.task)
         group.custom_command("wait", "wait_for_task")
+
+    with loader.command_group("dms project task", custom_command_type=observing, **common) as group:
+        group.custom_command("log", "read_log")
+        group.custom_command("watch", "watch_task")
 
     with loader.command_group("dms network", custom_command_type=networks, **common) as group:
         group.custom_command("allow", "allow_network", table_transformer=tables.findings)

@@ -10,6 +10,7 @@ from knack.help_files import helps
 _TASK = "-g PostgresDemo --service-name PostgresCLI --project-name PGMigration -n runnowtask"
 _PROJECT = "-g PostgresDemo --service-name PostgresCLI -n PGMigration"
 _SERVICE = "-g PostgresDemo -n PostgresCLI"
+_FILES = "--source-connection-json source.json --target-connection-json target.json"
 _SUBNET = (
     "/subscriptions/97181df2-909d-420b-ab93-1bff15acb6b7/resourceGroups/ERNetwork/providers"
     "/Microsoft.Network/virtualNetworks/AzureDMS-CORP-USC-VNET-5044/subnets/Subnet-1"
@@ -231,6 +232,14 @@ _command(
         ),
     ),
     (
+        "Only check: print what stands in the way, create nothing",
+        f"{_TASK} {_FILES} --databases dvdrental --validate-only",
+    ),
+    (
+        "Create the schema, too, and show progress until the cutover can be made",
+        f"{_TASK} {_FILES} --databases dvdrental --migrate-schema --wait-until ready",
+    ),
+    (
         "SQL Server, with all validations (Azure only)",
         (
             f"{_TASK} --task-type OfflineMigration --source-connection-json source.json"
@@ -319,6 +328,32 @@ _command(
         f'{_TASK} --expand output --query "properties.output[].migrationState | [0]"',
     ),
     ("Show how a cutover went", f"{_TASK} --expand command"),
+)
+_command(
+    "dms project task log",
+    "Show what the workers of a local task have written down.",
+    ("Show the newest lines", f"{_TASK} --tail 50"),
+    ("Go on showing what is written", f"{_TASK} --tail 10 --follow"),
+    ("Print the lines for a program", f"{_TASK} --json"),
+    more="""
+Each process of a task (its supervisor, and a worker for every database) has a log of its own of
+at most 10 MB; this prints them together in order of time. They never hold passwords.
+""",
+)
+_command(
+    "dms project task watch",
+    "Watch a task at work: progress, speed and lag, findings, and what to do next.",
+    ("Watch a task until it has ended", f"{_TASK}"),
+    ("Stop watching when the cutover can be made", f"{_TASK} --until ready"),
+    (
+        "Write numbers for Prometheus meanwhile",
+        f"{_TASK} --metrics-file /var/lib/node_exporter/dms.prom",
+    ),
+    more="""
+On a terminal this is a live screen; elsewhere a line is printed whenever something happens.
+Ctrl-C stops the watching, never the migration: exit code 0, or 130 when --until was not reached.
+Ends with exit code 1 when the task has failed. Works for tasks on Azure, too.
+""",
 )
 _command(
     "dms project task wait",

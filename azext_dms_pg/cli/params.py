@@ -24,6 +24,7 @@ def load_arguments(loader: Any) -> None:
     _projects(loader)
     _tasks(loader)
     _task_input(loader)
+    _observing(loader)
     _networks(loader)
     _waiting(loader)
 
@@ -256,6 +257,75 @@ def _typed_connection(c: Any, side: str) -> None:
         arg_group=group,
         help="Database for the first connection; `postgres` by default.",
     )
+
+
+def _observing(loader: Any) -> None:
+    with loader.argument_context("dms project task create") as c:
+        c.argument(
+            "wait_until",
+            get_enum_type(["ready", "complete"]),
+            help="Stay with the task and show its progress until every database is ready for"
+            " the cutover, or until the task is complete. Ctrl-C leaves the migration running"
+            " and ends with exit code 130.",
+        )
+        c.argument(
+            "no_wait",
+            options_list=["--no-wait"],
+            action="store_true",
+            help="Return as soon as the task is started; that is the default.",
+        )
+        c.argument(
+            "validate_only",
+            options_list=["--validate-only"],
+            action="store_true",
+            help="Check everything, print the findings, create nothing. Ends with exit code 1"
+            " when something stands in the way. Local services only.",
+        )
+        c.argument(
+            "migrate_schema",
+            options_list=["--migrate-schema"],
+            action="store_true",
+            help="Create the schema of the source on the target first, with pg_dump. Without it"
+            " the tables have to be there already. Local services only.",
+        )
+    with loader.argument_context("dms project task watch") as c:
+        c.argument(
+            "until",
+            get_enum_type(["ready", "complete"]),
+            help="Stop watching when every database is ready for the cutover, or when the task"
+            " is complete. By default: when the task has ended.",
+        )
+        c.argument(
+            "interval",
+            options_list=["--interval"],
+            type=float,
+            help="Seconds between two looks; by default 1 for a local task, 10 for one on Azure.",
+        )
+        c.argument(
+            "metrics_file",
+            options_list=["--metrics-file"],
+            help="Also write the numbers to this file at every look, in the text format of"
+            " Prometheus (for node_exporter's textfile collector).",
+        )
+    with loader.argument_context("dms project task log") as c:
+        c.argument(
+            "follow",
+            options_list=["--follow", "-f"],
+            action="store_true",
+            help="Go on printing what is written, until the task has ended or Ctrl-C.",
+        )
+        c.argument(
+            "tail",
+            options_list=["--tail"],
+            type=int,
+            help="Only this many of the newest lines.",
+        )
+        c.argument(
+            "as_json",
+            options_list=["--json"],
+            action="store_true",
+            help="Print the lines as they are kept: one JSON object each.",
+        )
 
 
 def _networks(loader: Any) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.backends.base import ProjectAddress, TaskAddress
 from azext_dms_pg.cli import databases, dispatch, inputs, platforms
 from azext_dms_pg.cli.waiting import Condition, wait
+from azext_dms_pg.errors import InputError
+from azext_dms_pg.model.options import TaskOptions
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.base import Backend, Json, Rows
@@ -37,7 +39,15 @@ def create_task(
     enable_schema_validation: bool = False,
     enable_data_integrity_validation: bool = False,
     enable_query_analysis_validation: bool = False,
+    wait_until: str | None = None,
+    validate_only: bool = False,
+    migrate_schema: bool = False,
+    no_wait: bool = False,
 ) -> Json:
+    if no_wait and wait_until:
+        raise InputError(
+            "--no-wait and --wait-until contradict each other.", "Give one of them, or neither."
+        )
     where = TaskAddress(resource_group_name, service_name, project_name, task_name)
     backend = _backend(cmd, where)
     pair = _platforms(backend, where)
@@ -74,14 +84,22 @@ def create_task(
     chosen = databases.chosen(database_options_json, databases_to_migrate, tables)
     inputs.task_input(source, target, chosen)
     here = dispatch.is_local(cmd, where.parent.parent)
-    return backend.tasks.create(
+    created = backend.tasks.create(
         where,
         inputs.task_input(
             inputs.complete(source, inputs.SOURCE, token_allowed=here),
             inputs.complete(target, inputs.TARGET, token_allowed=here),
             chosen,
         ),
+        TaskOptions(validate_only=validate_only, migrate_schema=migrate_schema),
     )
+    if no_wait or not (wait_until or validate_only):
+        return created
+    from azext_dms_pg.cli import after_creation
+
+    if validate_only:
+        return after_creation.validated(cmd, where, backend.tasks)
+    return after_creation.waited(cmd, where, backend.tasks, wait_until)
 
 
 def show_task(

@@ -1,0 +1,188 @@
+"""A password is nowhere to be found: not by other users, not in what we write or print.
+
+The canaries are the passwords of the roles a migration connects as; they are looked for as they
+are, and in the encodings a careless hand would give them.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import stat
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import Database
+from tests.support.migrate import SERVICE, Login, Mover, Task
+
+SCHEMA = "CREATE TABLE t (id int PRIMARY KEY, v text)"
+
+
+def _canary() -> str:
+    # Letters and digits alone would hide what quoting and escaping give away.
+    return f"cAn4ry {secrets.token_hex(8)}'\"\\%&"
+
+
+def _spellings(secret: str) -> set[bytes]:
+    core = secret.split()[1].split("'", maxsplit=1)[0]
+    encoded = {secret, core, urllib.parse.quote(secret), json.dumps(secret)[1:-1]}
+    texts = {text.encode() for text in encoded}
+    return texts | {base64.b64encode(secret.encode())[:20], core.encode().hex().encode()}
+
+
+class Watch:
+    """Looks at every process of ours and at the servers' activity until it is stopped."""
+
+    def __init__(self, mover: Mover, databases: list[Database], canaries: list[str]) -> None:
+        self._mover = mover
+        self._databases = databases
+        self._needles = set().union(*(_spellings(canary) for canary in canaries))
+        self._stop = threading.Event()
+        self.found: set[str] = set()
+        self.processes: set[int] = set()
+        self._threads = [
+            threading.Thread(target=self._run, args=(look,), daemon=True)
+            for look in (self._look_at_processes, self._look_at_servers)
+        ]
+
+    def __enter__(self) -> Watch:  # noqa: PYI034 - typing.Self is 3.11
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def search(self, where: str, content: bytes) -> None:
+        if any(needle in content for needle in self._needles):
+            self.found.add(where)
+
+    def search_files(self, directory: Path) -> int:
+        count = 0
+        for path in directory.rglob("*"):
+            if path.is_file():
+                self.search(str(path), path.read_bytes())
+                count += 1
+        return count
+
+    def _run(self, look: object) -> None:
+        while not self._stop.is_set():
+            look()  # type: ignore[operator]
+            self._stop.wait(0.02)
+
+    def _look_at_processes(self) -> None:
+        for pid in self._mover.workers():
+            self.processes.add(pid)
+            for name in ("cmdline", "environ"):
+                with contextlib.suppress(OSError):
+                    self.search(f"/proc/PID/{name}", Path(f"/proc/{pid}/{name}").read_bytes())
+
+    def _look_at_servers(self) -> None:
+        for database in self._databases:
+            with contextlib.suppress(Exception):
+                rows = database.run("SELECT row_to_json(a)::text FROM pg_stat_activity a")
+                self.search("pg_stat_activity", json.dumps(rows).encode())
+
+
+@pytest.fixture
+def logins(source: Database, target: Database) -> Iterator[list[Login]]:
+    made = []
+    for database in (source, target):
+        login = Login(f"role_{secrets.token_hex(4)}", _canary())
+        with database.connect() as connection:
+            quoted = connection.execute("SELECT quote_literal(%s)", [login.password]).fetchall()
+            connection.execute(f"CREATE ROLE {login.user} SUPERUSER LOGIN PASSWORD {quoted[0][0]}")
+        made.append(login)
+    yield made
+    for database, login in zip((source, target), made, strict=True):
+        database.run(f"REASSIGN OWNED BY {login.user} TO postgres; DROP OWNED BY {login.user}")
+        database.run(f"DROP ROLE {login.user}")
+
+
+@pytest.fixture
+def hostile_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def _modes(directory: Path) -> dict[str, str]:
+    """Everything that others could read, enter or change."""
+    return {
+        str(path): stat.filemode(path.lstat().st_mode)
+        for path in (directory, *directory.rglob("*"))
+        if stat.S_IMODE(path.lstat().st_mode) & 0o077
+    }
+
+
+def test_a_whole_migration_gives_nothing_away(
+    mover: Mover,
+    source: Database,
+    target: Database,
+    logins: list[Login],
+    hostile_umask: None,
+) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run("INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1000) i")
+    canaries = [login.password for login in logins]
+    with Watch(mover, [source, target], canaries) as watch:
+        task = mover.start(source, target, source_login=logins[0], target_login=logins[1])
+        task.ready()
+        assert len(watch.processes) >= 2, "the supervisor and a worker were seen"
+        assert _modes(mover.directory) == {}
+        assert watch.search_files(mover.directory) > 3
+        # A worker that dies and one that is told of an error write the most.
+        source.run("INSERT INTO t VALUES (1001, 'v')")
+        source.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'dms-pg%'"
+        )
+        task.settle()
+        watch.search("show", json.dumps(task.show()).encode())
+        task.finish()
+        watch.search("show", json.dumps(task.show()).encode())
+        watch.search_files(mover.directory)
+    for database in (source, target):
+        log = database.server.log.read_bytes().splitlines()
+        # The CREATE ROLE of the fixture is not logged either: log_statement is none.
+        watch.search("server log", b"\n".join(log))
+    assert watch.found == set()
+    assert _modes(mover.directory) == {}
+    assert not [path for path in (mover.directory / "vault").iterdir() if path.name != "key"]
+
+
+@pytest.mark.parametrize("wrong", ["password", "user", "database"])
+def test_failures_give_nothing_away(
+    mover: Mover, source: Database, target: Database, wrong: str
+) -> None:
+    """Refused logins and unreachable servers are reported without what was tried."""
+    canary = _canary()
+    login = Login("postgres" if wrong != "user" else "nobody_of_that_name", canary)
+    task: Task | None = None
+    with Watch(mover, [source, target], [canary]) as watch:
+        where = source if wrong != "database" else Database(source.server, "no such database")
+        task = mover.start(where, target, source_login=login)
+        task.until(lambda: task is not None and task.show()["state"] == "Failed", "Failed")
+        watch.search("show", json.dumps(task.show()).encode())
+        watch.search_files(mover.directory)
+    assert watch.found == set()
+    assert "password authentication failed" in json.dumps(task.show())
+
+
+def test_an_existing_directory_is_made_private(tmp_path: Path, hostile_umask: None) -> None:
+    directory = tmp_path / "dms-pg"
+    for path in (directory, directory / "vault", directory / "run"):
+        path.mkdir(mode=0o777)
+    mover = Mover(directory)
+    mover.backend.services.create(SERVICE, location="local", sku=None, subnet=None, tags=None)
+    assert _modes(directory) == {}

@@ -1,0 +1,164 @@
+"""DDL on the source while changes stream: a pause with the statement that is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.databases import Database
+from tests.support.migrate import Mover, Task
+
+SCHEMA = """
+CREATE TYPE color AS ENUM ('red', 'blue');
+CREATE TABLE "The Table" (id int PRIMARY KEY, v text, c color, n int);
+CREATE TABLE other (id int PRIMARY KEY);
+"""
+ROWS = "INSERT INTO \"The Table\" SELECT i, 'v', 'red', i FROM generate_series(1, 10) i"
+BY_ITSELF = "by itself: "
+
+# DDL on the source, the change that makes it matter, what the statement must hold.
+CASES = {
+    "a column": (
+        'ALTER TABLE "The Table" ADD COLUMN "new; one" varchar(7)',
+        "INSERT INTO \"The Table\" VALUES (11, 'v', 'blue', 1, 'seven77')",
+        ['ALTER TABLE public."The Table" ADD COLUMN "new; one" character varying(7)'],
+    ),
+    "a column with a default": (
+        'ALTER TABLE "The Table" ADD COLUMN d numeric(9,2) NOT NULL DEFAULT 1.50',
+        'UPDATE "The Table" SET d = 2 WHERE id = 1',
+        ['ALTER TABLE public."The Table" ADD COLUMN', "numeric(9,2)", "1.50"],
+    ),
+    "an enum value": (
+        "ALTER TYPE color ADD VALUE 'it''s green' BEFORE 'blue'",
+        "UPDATE \"The Table\" SET c = 'it''s green' WHERE id = 1",
+        ["ALTER TYPE public.color ADD VALUE 'it''s green'", "BEFORE 'blue'"],
+    ),
+    "a wider type": (
+        'ALTER TABLE "The Table" ALTER COLUMN n TYPE bigint',
+        'UPDATE "The Table" SET n = 5000000000 WHERE id = 1',
+        ['ALTER TABLE public."The Table" ALTER COLUMN n TYPE bigint'],
+    ),
+    "no NOT NULL any more": (
+        "SELECT 1",
+        'UPDATE "The Table" SET v = NULL WHERE id = 1',
+        ['ALTER TABLE public."The Table" ALTER COLUMN v DROP NOT NULL'],
+    ),
+    "another name": (
+        'ALTER TABLE "The Table" RENAME COLUMN v TO renamed',
+        "UPDATE \"The Table\" SET renamed = 'w' WHERE id = 1",
+        ['ALTER TABLE public."The Table"', "renamed"],
+    ),
+}
+
+
+def _paused(task: Task) -> str:
+    """Wait for the pause; the statement the user is told to run."""
+    task.until(lambda: BY_ITSELF in task.problem(), "a pause with a statement")
+    return task.problem().split(BY_ITSELF, 1)[1].split("\n")[0]
+
+
+@pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
+@pytest.mark.parametrize("case", CASES)
+def test_pauses_with_the_statement_and_goes_on(
+    mover: Mover, source: Database, target: Database, case: str, plugin: str
+) -> None:
+    ddl, change, expected = CASES[case]
+    for database in (source, target):
+        database.run(SCHEMA)
+    if case == "no NOT NULL any more":
+        target.run('ALTER TABLE "The Table" ALTER COLUMN v SET NOT NULL')
+    source.run(ROWS)
+    task = mover.start(source, target, source_settings={"plugin": plugin})
+    task.ready()
+    source.run("INSERT INTO other VALUES (1)")
+    source.run(ddl)
+    source.run(change)
+    source.run("INSERT INTO other VALUES (2)")
+    statement = _paused(task)
+    for part in expected:
+        assert part in statement
+    migration = task.level("MigrationLevelOutput")[0]
+    assert migration["state"] == "ACTION_REQUIRED"
+    assert task.show()["state"] == "Running"
+    target.run(statement)
+    task.until(lambda: not task.problem(), "going on by itself")
+    source.run("INSERT INTO other VALUES (3)")
+    task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text
+
+
+def test_survives_a_restart_while_paused(mover: Mover, source: Database, target: Database) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("ALTER TABLE other ADD COLUMN more text; INSERT INTO other VALUES (1, 'x')")
+    _paused(task)
+    mover.close()
+    assert task.show()["state"] == "Faulted"
+    task.backend.tasks.restart(task.where)
+    target.run(_paused(task))
+    task.ready()
+    task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text
+
+
+def test_ddl_made_on_the_target_first_does_not_pause(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """What a careful user does: the target first."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    for statement in (
+        "ALTER TABLE other ADD COLUMN more text",
+        "ALTER TYPE color ADD VALUE 'green'",
+        "CREATE INDEX ON other (more)",
+    ):
+        target.run(statement)
+        source.run(statement)
+    source.run("INSERT INTO other VALUES (1, 'x')")
+    source.run("UPDATE \"The Table\" SET c = 'green'")
+    task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text
+
+
+def test_a_table_dropped_on_the_source(mover: Mover, source: Database, target: Database) -> None:
+    """It is no loss: the target keeps what was there."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("INSERT INTO other VALUES (1)")
+    source.run("DROP TABLE other")
+    source.run('DELETE FROM "The Table" WHERE id = 1')
+    task.finish()
+    report = task.compare(catalogue_before=None, only=["public.The Table"])
+    assert report.clean, report.text
+
+
+def test_the_replica_identity_changes(mover: Mover, source: Database, target: Database) -> None:
+    """Index, full and default one after the other, with changes between (hazard 3)."""
+    schema = """
+        CREATE TABLE moving (id int PRIMARY KEY, u int NOT NULL, v text);
+        CREATE UNIQUE INDEX moving_u ON moving (u);
+    """
+    for database in (source, target):
+        database.run(schema)
+    source.run("INSERT INTO moving SELECT i, i, 'v' FROM generate_series(1, 20) i")
+    task = mover.start(source, target)
+    task.ready()
+    for identity in ("USING INDEX moving_u", "FULL", "DEFAULT", "USING INDEX moving_u"):
+        source.run(f"ALTER TABLE moving REPLICA IDENTITY {identity}")
+        source.run("UPDATE moving SET v = v || 'x' WHERE id % 3 = 0")
+        source.run("UPDATE moving SET u = u + 1000, id = id + 1000 WHERE id % 5 = 0")
+        source.run("DELETE FROM moving WHERE id = (SELECT min(id) FROM moving)")
+    task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text

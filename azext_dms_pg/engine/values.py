@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind
+from azext_dms_pg.postgres.snapshot import SnapshotHandle as SnapshotHandle  # noqa: PLC0414 - one of them
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,6 @@ class Plan:
     def labels(self) -> tuple[Name, ...]:
         """The tables the user is told about, each once, in plan order."""
         return tuple(dict.fromkeys(route.label for route in self.routes))
-
-
-@dataclass(frozen=True)
-class SnapshotHandle:
-    """A slot and the snapshot exported with it.
-
-    :param consistent_lsn: ``consistent_point``; every commit after it comes through the stream.
-    """
-
-    slot: str
-    snapshot: str
-    consistent_lsn: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,52 @@
+-- Slots and what holds them up, on 9.5 to 18. "xlog" became "wal" with 10.
+
+-- name: slot_status
+SELECT s.plugin::text, s.database::text, s.active_pid,
+       coalesce(s.wal_status, ''),                                              -- since 13
+       '',                                                                      -- until 12
+       coalesce(s.invalidation_reason, ''),                                     -- since 17
+       CASE WHEN s.wal_status = 'lost' THEN 'lost' ELSE '' END,                 -- since 13 -- until 16
+       '',                                                                      -- until 12
+       s.restart_lsn::text, s.confirmed_flush_lsn::text,
+       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)             -- since 10
+       pg_catalog.pg_xlog_location_diff(pg_catalog.pg_current_xlog_location(), s.restart_lsn) -- until 9
+  FROM pg_catalog.pg_replication_slots s
+ WHERE s.slot_name::text = %(name)s::text
+
+-- Everything with a transaction id that was there when we looked may hold the slot up; ourselves
+-- and what is done in a moment are left out. Prepared transactions have no process.
+-- name: blockers
+SELECT pg_catalog.format('process %%s (%%s, %%s, since %%s)', a.pid,
+                         coalesce(nullif(a.application_name, ''), 'no application name'),
+                         a.state, pg_catalog.date_trunc('second', a.xact_start))
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.backend_xid IS NOT NULL
+   AND a.pid <> %(pid)s
+   AND a.xact_start < pg_catalog.clock_timestamp() - interval '2 seconds'
+ UNION ALL
+SELECT pg_catalog.format('prepared transaction %%L (since %%s)', p.gid,
+                         pg_catalog.date_trunc('second', p.prepared))
+  FROM pg_catalog.pg_prepared_xacts p
+
+-- name: system_identifier
+SELECT system_identifier::text FROM pg_catalog.pg_control_system()
+
+-- Where the source's WAL ends on disk: what there is to be read.
+-- name: wal_end
+SELECT (pg_catalog.pg_current_wal_flush_lsn() - '0/0')::text                    -- since 10
+SELECT (pg_catalog.pg_current_xlog_location() - '0/0')::text                    -- until 9
+
+-- name: fence
+SELECT pg_catalog.pg_logical_emit_message(true, 'dms_pg', %(nonce)s::text),
+       pg_catalog.txid_current() & 4294967295
+
+-- 9.5 has no messages; any commit with an id will do, and a temporary table gives it one.
+-- name: fence_without_messages
+CREATE TEMPORARY TABLE dms_pg_fence () ON COMMIT DROP
+
+-- name: xid
+SELECT pg_catalog.txid_current() & 4294967295
+
+-- name: insert_position
+SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0')::text                   -- since 10
+SELECT (pg_catalog.pg_current_xlog_insert_location() - '0/0')::text             -- until 9

@@ -1,0 +1,213 @@
+"""Taking away: finds what stands in the way, saves its definition and drops or disables it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import namedtuple_row
+
+from azext_dms_pg.engine.deferral import ledger
+from azext_dms_pg.engine.deferral.ledger import Deferred
+from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.relations import Name, RelKind
+from azext_dms_pg.postgres.statements import statement
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from azext_dms_pg.engine.values import Plan
+    from azext_dms_pg.model.settings import MigrationSettings
+
+# Building indexes after the load pays from here on (performance.md: 1.8 times at 465 MB);
+# below, dropping and creating costs more than it saves.
+_LARGE_BYTES = 16 << 20
+# Objects dropped in one transaction: each holds locks on a table and its indexes, and the
+# server's lock table has room for about 64 a connection.
+_BATCH = 100
+# A session of somebody else that keeps a table locked makes the step fail, to be tried again,
+# instead of queueing everybody behind our request.
+_LOCK_TIMEOUT = "20s"
+
+# Which triggers and rules fire for our statements, by pg_trigger.tgenabled: in the replica role
+# those marked REPLICA and ALWAYS, otherwise the ordinary ones and ALWAYS.
+_FIRING = {True: ["R", "A"], False: ["O", "A"]}
+_ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+
+
+def defer(
+    connection: psycopg.Connection[Any],
+    plan: Plan,
+    migration_id: str,
+    settings: MigrationSettings,
+) -> None:
+    """Take away foreign keys, firing triggers and rules, and indexes of large tables.
+
+    Needs the bookkeeping installed. What is away already stays away.
+    """
+    finder = _Finder(connection, plan)
+    with translated("target", "preparing the tables"):
+        _take_away(connection, migration_id, finder.foreign_keys())
+        _take_away(connection, migration_id, finder.triggers())
+        _take_away(connection, migration_id, finder.rules())
+        if settings.defer_indexes:
+            # Only now: an index a foreign key relies on can't go before that key.
+            _take_away(connection, migration_id, finder.indexes())
+
+
+def _take_away(
+    connection: psycopg.Connection[Any], migration_id: str, items: list[Deferred]
+) -> None:
+    for start in range(0, len(items), _BATCH):
+        batch = items[start : start + _BATCH]
+        with connection.transaction():
+            connection.execute(
+                sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT))
+            )
+            ledger.record(connection, migration_id, batch)
+            # One round trip: without parameters the server takes several statements at once.
+            script = ";".join(item.drop for item in batch if item.drop)
+            connection.execute(script.encode())
+
+
+class _Finder:
+    def __init__(self, connection: psycopg.Connection[Any], plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._parameters: dict[str, Any] = {
+            "tables": sorted({route.target.oid for route in plan.routes}),
+            "states": _FIRING[plan.replica_role],
+        }
+        (found,) = self._rows("family")
+        self._parameters["family"] = found[0] or []
+
+    def foreign_keys(self) -> list[Deferred]:
+        return [self._foreign_key(row) for row in self._rows("foreign_keys")]
+
+    def triggers(self) -> list[Deferred]:
+        return [self._switch(row, ledger.TRIGGER, "TRIGGER") for row in self._rows("triggers")]
+
+    def rules(self) -> list[Deferred]:
+        return [self._switch(row, ledger.RULE, "RULE") for row in self._rows("rules")]
+
+    def indexes(self) -> list[Deferred]:
+        self._parameters["large"] = [
+            route.target.oid
+            for route in self._plan.routes
+            if route.source.bytes >= _LARGE_BYTES and route.target.kind is RelKind.TABLE
+        ]
+        return [item for row in self._rows("indexes") for item in self._index(row)]
+
+    def _foreign_key(self, row: Any) -> Deferred:
+        # A partitioned table's key can't be added NOT VALID (before 18): it is checked at once.
+        later = row.validated and row.enforced and not row.partitioned
+        table = _alter(row, only=not row.partitioned)
+        constraint = sql.Identifier(row.name)
+        create = [
+            sql.SQL("{} ADD CONSTRAINT {} {}{}").format(
+                table,
+                constraint,
+                sql.SQL(row.definition),
+                sql.SQL(" NOT VALID" if later else ""),
+            )
+        ]
+        if row.comment is not None:
+            create.append(_comment("CONSTRAINT", constraint, row, row.comment))
+        validate = sql.SQL("{} VALIDATE CONSTRAINT {}").format(table, constraint)
+        return Deferred(
+            kind=ledger.FOREIGN_KEY,
+            table=Name(row.schema, row.relation),
+            name=row.name,
+            drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, constraint)),
+            create=tuple(self._text(step) for step in create),
+            validate=self._text(validate) if later else None,
+        )
+
+    def _switch(self, row: Any, kind: str, word: str) -> Deferred:
+        # ONLY: a parent's switch would throw those of its partitions too, which may differ.
+        table = _alter(row, only=True)
+        name = sql.Identifier(row.name)
+        return Deferred(
+            kind=kind,
+            table=Name(row.schema, row.relation),
+            name=row.name,
+            drop=self._text(sql.SQL("{} DISABLE {} {}").format(table, sql.SQL(word), name)),
+            create=(
+                self._text(
+                    sql.SQL("{} {} {} {}").format(
+                        table, sql.SQL(_ENABLE[row.enabled]), sql.SQL(word), name
+                    )
+                ),
+            ),
+        )
+
+    def _index(self, row: Any) -> list[Deferred]:
+        """The index, and the constraint it carries as a second item.
+
+        Two items because building indexes side by side shares a lock that attaching them as
+        constraints needs alone: in one transaction two of them would deadlock.
+        """
+        index = sql.Identifier(row.schema, row.name)
+        create = [row.definition]
+        if row.comment is not None:
+            create.append(
+                self._text(
+                    sql.SQL("COMMENT ON INDEX {} IS {}").format(index, sql.Literal(row.comment))
+                )
+            )
+        item = Deferred(
+            kind=ledger.INDEX,
+            table=Name(row.schema, row.relation),
+            name=row.name,
+            drop=self._text(sql.SQL("DROP INDEX {}").format(index)),
+            create=tuple(create),
+        )
+        if row.constraint_name is None:
+            return [item]
+        return [self._constraint(row), _without_drop(item)]
+
+    def _constraint(self, row: Any) -> Deferred:
+        table = _alter(row, only=True)
+        name = sql.Identifier(row.constraint_name)
+        words = "PRIMARY KEY" if row.constraint_type == "p" else "UNIQUE"
+        timing = " DEFERRABLE" if row.deferrable else ""
+        timing += " INITIALLY DEFERRED" if row.deferred else ""
+        create = [
+            sql.SQL("{} ADD CONSTRAINT {} {} USING INDEX {}{}").format(
+                table, name, sql.SQL(words), sql.Identifier(row.name), sql.SQL(timing)
+            )
+        ]
+        if row.constraint_comment is not None:
+            create.append(_comment("CONSTRAINT", name, row, row.constraint_comment))
+        return Deferred(
+            kind=ledger.CONSTRAINT,
+            table=Name(row.schema, row.relation),
+            name=row.constraint_name,
+            drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, name)),
+            create=tuple(self._text(step) for step in create),
+        )
+
+    def _rows(self, name: str) -> list[Any]:
+        version = self._connection.info.server_version
+        cursor = self._connection.cursor(row_factory=namedtuple_row)
+        return list(cursor.execute(statement("deferral", name, version), self._parameters))
+
+    def _text(self, composed: sql.Composable) -> str:
+        return composed.as_string(self._connection)
+
+
+def _alter(row: Any, *, only: bool) -> sql.Composed:
+    return sql.SQL("ALTER TABLE {}{}").format(
+        sql.SQL("ONLY " if only else ""), sql.Identifier(row.schema, row.relation)
+    )
+
+
+def _comment(what: str, name: sql.Identifier, row: Any, text: str) -> sql.Composed:
+    return sql.SQL("COMMENT ON {} {} ON {} IS {}").format(
+        sql.SQL(what), name, sql.Identifier(row.schema, row.relation), sql.Literal(text)
+    )
+
+
+def _without_drop(item: Deferred) -> Deferred:
+    """The index of a constraint goes with the constraint."""
+    return Deferred(item.kind, item.table, item.name, item.create)

@@ -1,0 +1,143 @@
+"""The rows of ``dms_pg.deferred``: what is away, and how to bring it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azext_dms_pg.postgres.relations import Name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+# Kinds, in the order they come back.
+INDEX = "index"
+CONSTRAINT = "constraint"
+FOREIGN_KEY = "foreign_key"
+TRIGGER = "trigger"
+RULE = "rule"
+
+# States of a row.
+DROPPED = "dropped"
+RESTORED = "restored"
+VALIDATED = "validated"
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """One object taken away.
+
+    :param name: of the object, on ``table``.
+    :param drop: statement that takes it away; empty when read back from the ledger.
+    :param create: statements that bring it back, in order.
+    :param validate: statement that checks the rows once it is back, or None.
+    """
+
+    kind: str
+    table: Name
+    name: str
+    create: tuple[str, ...]
+    validate: str | None = None
+    drop: str = ""
+    ordinal: int = 0
+    state: str = DROPPED
+
+    @property
+    def subject(self) -> str:
+        """As findings name it."""
+        return f"{self.table}.{self.name}"
+
+    @property
+    def script(self) -> str:
+        """Everything that is left to do, for the user to run by hand."""
+        steps = self.create if self.state == DROPPED else ()
+        last = () if self.validate is None or self.state == VALIDATED else (self.validate,)
+        return " ".join(f"{step};" for step in (*steps, *last))
+
+
+def record(
+    connection: psycopg.Connection[Any], migration_id: str, items: Iterable[Deferred]
+) -> None:
+    """Save the definitions; call it in the transaction that drops the objects.
+
+    An object that was away before, came back and goes away again is recorded anew.
+    """
+    items = tuple(items)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "DELETE FROM dms_pg.deferred WHERE migration = %s AND kind = %s"
+            " AND relation = %s AND relation_name = %s AND name = %s",
+            [
+                (migration_id, item.kind, item.table.schema, item.table.name, item.name)
+                for item in items
+            ],
+        )
+        cursor.execute(
+            "SELECT coalesce(max(ordinal), 0) FROM dms_pg.deferred WHERE migration = %s",
+            (migration_id,),
+        )
+        row = cursor.fetchone()
+        first = (row[0] if row else 0) + 1
+        cursor.executemany(
+            "INSERT INTO dms_pg.deferred (migration, ordinal, kind, relation, relation_name,"
+            " name, create_sql, validate_sql, state) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    migration_id,
+                    ordinal,
+                    item.kind,
+                    item.table.schema,
+                    item.table.name,
+                    item.name,
+                    list(item.create),
+                    item.validate,
+                    DROPPED,
+                )
+                for ordinal, item in enumerate(items, first)
+            ],
+        )
+
+
+def pending(
+    connection: psycopg.Connection[Any], migration_id: str, kinds: Iterable[str]
+) -> tuple[Deferred, ...]:
+    """Rows that still need something, in the order their objects were taken away."""
+    rows = connection.execute(
+        "SELECT kind, relation, relation_name, name, create_sql, validate_sql, ordinal, state"
+        " FROM dms_pg.deferred WHERE migration = %s AND kind = ANY(%s)"
+        " AND (state = %s OR (state = %s AND validate_sql IS NOT NULL)) ORDER BY ordinal",
+        (migration_id, list(kinds), DROPPED, RESTORED),
+    ).fetchall()
+    return tuple(
+        Deferred(
+            kind=kind,
+            table=Name(schema, table),
+            name=name,
+            create=tuple(create),
+            validate=validate,
+            ordinal=ordinal,
+            state=state,
+        )
+        for kind, schema, table, name, create, validate, ordinal, state in rows
+    )
+
+
+def mark(
+    connection: psycopg.Connection[Any], migration_id: str, item: Deferred, state: str
+) -> None:
+    """Note the new state; call it in the transaction that brought the object back."""
+    connection.execute(
+        "UPDATE dms_pg.deferred SET state = %s WHERE migration = %s AND ordinal = %s",
+        (state, migration_id, item.ordinal),
+    )
+
+
+def claim(connection: psycopg.Connection[Any], migration_id: str, item: Deferred) -> str | None:
+    """Lock the row and return its state now, so that nobody brings the object back twice."""
+    row = connection.execute(
+        "SELECT state FROM dms_pg.deferred WHERE migration = %s AND ordinal = %s FOR UPDATE",
+        (migration_id, item.ordinal),
+    ).fetchone()
+    return None if row is None else str(row[0])

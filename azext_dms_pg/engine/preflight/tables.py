@@ -1,0 +1,169 @@
+"""Whether the tables asked for are there, and whether changes tell which row they mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
+from azext_dms_pg.postgres.quoting import qualified
+from azext_dms_pg.postgres.relations import Relation, RelKind, ReplicaIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from azext_dms_pg.engine.preflight.case import Check
+    from azext_dms_pg.model.finding import Finding
+
+
+def unknown_tables(case: Case) -> Iterator[Finding]:
+    for missing in case.selection.unresolved:
+        candidates = ", ".join(f'"{name}"' for name in missing.candidates)
+        yield blocker(
+            "TableNotFound",
+            missing.text,
+            f"selectedTables names {missing.text!r}, but {missing.reason}.",
+            f"Write one of {candidates} in selectedTables."
+            if candidates
+            else "Correct the name in selectedTables (schema.table), or leave the list out to "
+            "migrate every table.",
+        )
+
+
+def nothing_selected(case: Case) -> Iterator[Finding]:
+    if not case.selection.leaves and not case.selection.unresolved:
+        yield blocker(
+            "NothingToMigrate",
+            case.database.name,
+            f"Database {case.database.name!r} has no table that could be migrated.",
+            "Check the name of the source database and the selectedTables.",
+        )
+
+
+def missing_on_target(case: Case) -> Iterator[Finding]:
+    for name in case.plan.unrouted:
+        yield blocker(
+            "TableMissingOnTarget",
+            name,
+            f"The target has no table {name}; tables must be there, empty, before a migration.",
+            f"Bring the schema over: pg_dump --schema-only --table='{qualified(name)}' "
+            f"{case.database.name} | psql {case.database.target_name}",
+        )
+
+
+def without_identity(case: Case) -> Iterator[Finding]:
+    for table in case.sources:
+        if table.replica_identity is ReplicaIdentity.FULL or table.identity_key:
+            continue
+        if table.replica_identity is ReplicaIdentity.NOTHING:
+            why = "has REPLICA IDENTITY NOTHING"
+        elif table.key_deferrable:
+            why = "has only a deferrable primary key, which cannot identify rows in the WAL"
+        else:
+            why = "has no primary key and no replica identity index"
+        effect = (
+            "As soon as it is published, every UPDATE and DELETE of it would fail on the source"
+            if case.plan.plugin == "pgoutput"
+            else "Updates and deletes would reach the target without saying which row they mean"
+        )
+        yield blocker(
+            "NoReplicaIdentity",
+            table.name,
+            f"Table {table.name} {why}. {effect}.",
+            f"ALTER TABLE {qualified(table.name)} REPLICA IDENTITY FULL;",
+        )
+
+
+def whole_row_identity(case: Case) -> Iterator[Finding]:
+    for route in case.plan.routes:
+        if route.source.replica_identity is ReplicaIdentity.FULL and not route.key:
+            yield warning(
+                "RowsMatchedWhole",
+                route.source.name,
+                f"Table {route.source.name} has no key: each updated or deleted row is looked for "
+                "by all of its columns, which is slow when the table is large.",
+                f"ALTER TABLE {qualified(route.source.name)} ADD PRIMARY KEY (...);",
+            )
+
+
+def generated_identity(case: Case) -> Iterator[Finding]:
+    if case.source.server.major < 18 or case.plan.plugin != "pgoutput":  # noqa: PLR2004
+        return
+    for table in case.sources:
+        whole = table.replica_identity is ReplicaIdentity.FULL
+        for column in table.columns:
+            if column.generated == "v" and (whole or column.name in table.identity_key):
+                yield blocker(
+                    "VirtualColumnInIdentity",
+                    table.name,
+                    f"The replica identity of {table.name} includes the virtual generated column "
+                    f"{column.name}: once published, every UPDATE of it would fail on the source.",
+                    "Give the table a primary key and ALTER TABLE "
+                    f"{qualified(table.name)} REPLICA IDENTITY DEFAULT; or set "
+                    '"plugin": "test_decoding" in sourceSetting.',
+                )
+
+
+def no_key_on_target(case: Case) -> Iterator[Finding]:
+    for route in case.plan.routes:
+        target = route.target
+        if not route.key or target.kind is not RelKind.TABLE:
+            continue
+        keys = [set(target.key), *(set(key) for key in target.unique_keys)]
+        if not any(key and key <= set(route.key) for key in keys):
+            columns = ", ".join(route.key)
+            yield warning(
+                "NoKeyOnTarget",
+                target.name,
+                f"The target's {target.name} has no unique index on ({columns}): every change "
+                "would search the whole table.",
+                f"ALTER TABLE {qualified(target.name)} ADD PRIMARY KEY ({columns});",
+            )
+
+
+def not_empty(case: Case) -> Iterator[Finding]:
+    for table in _with_rows(case):
+        if case.settings.non_empty_target == "truncate":
+            yield warning(
+                "TargetWillBeEmptied",
+                table.name,
+                f"The target's {table.name} holds rows; nonEmptyTarget=truncate deletes them.",
+            )
+        else:
+            yield blocker(
+                "TargetNotEmpty",
+                table.name,
+                f"The target's {table.name} holds rows already; they would mix with the source's.",
+                f'TRUNCATE {qualified(table.name)}; or set "nonEmptyTarget": "truncate" in '
+                "migrationSetting.",
+            )
+
+
+def _with_rows(case: Case) -> Iterator[Relation]:
+    for table in case.target.relations:
+        inside = table.name in case.family and table.kind is RelKind.TABLE
+        if inside and case.target.detail(table).has_rows:
+            yield table
+
+
+def through_root(case: Case) -> Iterator[Finding]:
+    for route in case.routes:
+        if route.target.kind is RelKind.PARTITIONED:
+            yield info(
+                "RowsRouted",
+                route.label,
+                f"Rows of {route.label} go through the target's partitioned table "
+                f"{route.target.name}, which puts them where they belong there.",
+            )
+
+
+CHECKS: tuple[Check, ...] = (
+    unknown_tables,
+    nothing_selected,
+    missing_on_target,
+    without_identity,
+    generated_identity,
+    not_empty,
+    whole_row_identity,
+    no_key_on_target,
+    through_root,
+)

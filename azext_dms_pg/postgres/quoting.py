@@ -1,0 +1,50 @@
+"""Names as a person would write them in SQL, for statements the user is asked to run.
+
+Nothing here is ever executed by us: our own statements go through ``psycopg.sql``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from azext_dms_pg.postgres.relations import Name
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+# Words PostgreSQL 18 does not take as the name of a table, column or type without quotes:
+# the reserved ones and those reserved but for functions and types (SQL key words, appendix C).
+_RESERVED_TEXT = """
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit
+    boolean both case cast char character check coalesce collate collation column concurrently
+    constraint create cross current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user dec decimal default deferrable desc distinct do else end except
+    exists extract false fetch float for foreign freeze from full grant greatest group grouping
+    having ilike in initially inner inout int integer intersect interval into is isnull join
+    json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar
+    json_serialize json_table json_value lateral leading least left like limit localtime
+    localtimestamp merge_action national natural nchar none normalize not notnull null nullif
+    numeric offset on only or order out outer overlaps overlay placing position precision primary
+    real references returning right row select session_user setof similar smallint some substring
+    symmetric system_user table tablesample then time timestamp to trailing treat trim true union
+    unique user using values varchar variadic verbose when where window with xmlattributes
+    xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize
+    xmltable
+    """
+_RESERVED = frozenset(_RESERVED_TEXT.split())
+
+
+def identifier(name: str) -> str:
+    """The name, in double quotes where it needs them."""
+    if _PLAIN.fullmatch(name) and name not in _RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(name: Name) -> str:
+    return f"{identifier(name.schema)}.{identifier(name.name)}"
+
+
+def literal(text: str) -> str:
+    """The text as a string constant (standard_conforming_strings on)."""
+    return "'" + text.replace("'", "''") + "'"

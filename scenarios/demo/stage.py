@@ -132,6 +132,17 @@ def _environment(path: Path, source: Server, target: Server) -> dict[str, str]:
         "AZURE_EXTENSION_DIR": str(path / "extensions"),
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
         "AZURE_CORE_NO_COLOR": "yes",
+        "PGPASSFILE": str(_password_file(path, source, target)),
         "AZEXT_DMS_PG_SOURCE_PASSWORD": source.password,
         "AZEXT_DMS_PG_TARGET_PASSWORD": target.password,
     }
+
+
+def _password_file(path: Path, *servers: Server) -> Path:
+    """For pg_dump and psql, which the visitor would give the password by hand."""
+    file = path / "pgpass"
+    file.touch(mode=0o600)
+    file.write_text(
+        "".join(f"{each.host}:{each.port}:*:{each.superuser}:{each.password}\n" for each in servers)
+    )
+    return file

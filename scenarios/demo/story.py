@@ -19,6 +19,7 @@ from tests.support.servers import Server
 
 SERVICE = "-g PostgresDemo --service-name PostgresCLI"
 TASK = f"{SERVICE} --project-name PGMigration"
+FAILED = {"Failed", "FailedInputValidation", "Faulted"}
 PATIENCE = 300
 WATCH_SECONDS = 4
 
@@ -80,14 +81,13 @@ def _schema(terminal: Terminal, stage: Stage) -> frozenset[str]:
         name = database.name
         here, there = database.server, stage.target.server
         terminal.run(
-            f"export PGPASSWORD=$AZEXT_DMS_PG_SOURCE_PASSWORD; "
             f"pg_dump -h {here.host} -p {here.port} -U postgres -d {name} -s > {name}Schema.sql"
         )
         there.create_database(name)
         terminal.run(
-            f"export PGPASSWORD=$AZEXT_DMS_PG_TARGET_PASSWORD; "
             f"psql -h {there.host} -p {there.port} -U postgres -d {name} -q -v ON_ERROR_STOP=1"
-            f" < {name}Schema.sql > {name}Schema.log"
+            f" < {name}Schema.sql",
+            lines=0,
         )
     terminal.say("[dim]Foreign keys and triggers need no script: they are set aside and restored.")
     return oracle.snapshot(stage.target)
@@ -142,35 +142,28 @@ def _second_thoughts(terminal: Terminal, stage: Stage) -> None:
 def _until(terminal: Terminal, stage: Stage, name: str, wanted: str) -> Json:
     """Ask again and again until the database is in that state, telling what is new."""
     command = f"az dms project task show {TASK} --name {name} --expand output"
-    told = ""
+    told: tuple[object, ...] = ()
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        task = json.loads(terminal.quietly(command))
-        outputs = task["properties"]["output"] or []
-        progress = _progress(outputs)
-        line = _line(progress, stage.shop.transactions)
-        if line != told:
-            terminal.say(f"  {time.strftime('%H:%M:%S')}  {line}")
-            told = line
+        task = json.loads(terminal.quietly(command))["properties"]
+        progress = _progress(task["output"] or [])
+        # Something new, or ten seconds of the same.
+        news = (progress["state"], progress["done"], int(time.monotonic()) // 10)
+        if news != told:
+            terminal.say(_line(progress, stage.shop.transactions))
+            told = news
         if progress["state"] == wanted:
             return progress
-        if progress["state"] in {"FAILED", "VALIDATION_FAILED"} or _is_over(task, wanted):
-            raise StoryError(json.dumps(task["properties"], indent=2))
+        if task["state"] in FAILED or progress["state"] in {"FAILED", "VALIDATION_FAILED"}:
+            raise StoryError(json.dumps(task, indent=2))
     raise StoryError(f"{name} is not {wanted} after {PATIENCE} seconds: {told}")
-
-
-def _is_over(task: Json, wanted: str) -> bool:
-    state = task["properties"]["state"]
-    return state in {"Failed", "FailedInputValidation"} or (
-        state in {"Canceled", "Succeeded"} and wanted == "READY_TO_COMPLETE"
-    )
 
 
 def _progress(outputs: list[Json]) -> Json:
     database = next((o for o in outputs if o["resultType"] == "DatabaseLevelOutput"), {})
     tables = [o for o in outputs if o["resultType"] == "TableLevelOutput"]
     return {
-        "state": database.get("migrationState", "QUEUED"),
+        "state": database.get("migrationState", "UNDEFINED"),
         "done": database.get("fullLoadCompletedTables") or 0,
         "tables": len(tables),
         "rows": sum(table.get("fullLoadTotalRows") or 0 for table in tables),
@@ -180,9 +173,11 @@ def _progress(outputs: list[Json]) -> Json:
 
 def _line(progress: Json, transactions: int) -> str:
     return (
-        f"[bold]{progress['state']:<18}[/] {progress['done']:>2} of {progress['tables']} tables,"
-        f" {progress['rows']:>9,} rows loaded, {progress['appliedChanges']:>7,} changes applied;"
-        f" the shop made {transactions:,} transactions"
+        f"  {time.strftime('%H:%M:%S')}  [bold]{progress['state']:<17}[/]"
+        f"  {progress['done']:>2}/{progress['tables']:<2} tables"
+        f"  {progress['rows']:>7,} rows"
+        f"  {progress['appliedChanges']:>7,} changes"
+        f"  [dim]shop: {transactions:,} transactions[/]"
     )
 
 

@@ -69,7 +69,13 @@ class Terminal:
         shown = answer if len(answer) <= lines else [*answer[: max(lines - 1, 0)], "…"]
         if lines:
             for line in shown:
-                self.console.print(f"  {escape(line)}", style="dim", highlight=False, no_wrap=True)
+                self.console.print(
+                    f"  {escape(line)}",
+                    style="dim",
+                    highlight=False,
+                    no_wrap=True,
+                    overflow="ellipsis",
+                )
         if done.returncode != 0:
             self.console.print(escape(done.stderr.rstrip()), style="red", highlight=False)
             raise CommandFailedError(f"exit code {done.returncode}: {command}")

@@ -17,7 +17,7 @@ from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.postgres import checkpoint
 from tests.fix_postgres import MakeDatabase, Servers
 from tests.support import awkward
-from tests.support.catalogue import catalogue, differences
+from tests.support.definitions import catalogue, differences
 from tests.support.databases import Database
 from tests.support.engine import connection_to, planned, session
 

@@ -1,0 +1,86 @@
+"""The faults by name: when each makes sense, how often it is drawn, whether it must be the end.
+
+Owns the table alone; ``faults`` holds what they do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_ALL = frozenset(
+    {"validating", "preparing", "loading", "building", "streaming", "ready", "cutover",
+     "cancelling"}
+)  # fmt: skip
+_BUSY = _ALL - {"validating"}
+_LATE = frozenset({"loading", "building", "streaming", "ready", "cutover"})
+_STREAM = frozenset({"streaming", "ready", "cutover"})
+# The moments a lock on the target can keep from passing, and the seconds over which the fault
+# is spread after a moment was seen.
+HOLDABLE = frozenset({"building", "cutover"})
+SPREAD = {"validating": 0.8, "preparing": 0.15, "loading": 0.8, "building": 0.1, "cutover": 0.4}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kind of fault.
+
+    :param terminal: nothing can mend it: the task must end FAILED and say why.
+    :param needs: ``root`` for what only root can do.
+    """
+
+    moments: frozenset[str]
+    weight: float = 1.0
+    terminal: bool = False
+    needs: str = ""
+
+
+FAULTS: dict[str, Entry] = {
+    # -- processes
+    "kill worker": Entry(_ALL, 4),
+    "kill worker again and again": Entry(_BUSY, 1),
+    "kill supervisor": Entry(_ALL, 3),
+    "reboot": Entry(_ALL, 4),
+    "freeze beyond wal_sender_timeout": Entry(_LATE, 2),
+    "stop and start the service": Entry(_BUSY - {"cancelling"}, 1.5),
+    "second supervisor": Entry(_LATE | {"preparing"}, 1),
+    "second machine": Entry(_LATE, 1),
+    # -- sessions
+    "terminate copy": Entry(frozenset({"loading"}), 4),
+    "terminate walsender": Entry(_LATE | {"preparing"}, 3),
+    "terminate apply": Entry(_STREAM, 3),
+    "terminate snapshot holder": Entry(frozenset({"loading"}), 3),
+    "terminate all on the source": Entry(_ALL, 2),
+    "terminate all on the target": Entry(_ALL, 2),
+    "terminate in a storm": Entry(_ALL, 2),
+    # -- servers
+    "crash source": Entry(_ALL, 3),
+    "crash target": Entry(_ALL, 3),
+    "crash target in a row": Entry(_STREAM | {"loading"}, 1.5),
+    "crash both": Entry(_ALL, 1),
+    "source down for a while": Entry(_BUSY, 1),
+    "target down for a while": Entry(_BUSY, 1),
+    # -- network
+    "cut source": Entry(_ALL, 2),
+    "cut target": Entry(_ALL, 2),
+    "reset both": Entry(_ALL, 1),
+    "network gone": Entry(_ALL, 2),
+    "stall": Entry(_ALL, 2),
+    "half-open source": Entry(_BUSY, 1),
+    "half-open target": Entry(_BUSY, 1),
+    "lose a COMMIT reply": Entry(_ALL - {"validating"}, 5),
+    # -- disks
+    "target disk full": Entry(_LATE, 2, needs="root"),
+    "state disk full": Entry(_LATE, 2, needs="root"),
+    # -- locks
+    "lock on the target": Entry(_BUSY, 2),
+    "deadlock on the target": Entry(_LATE, 2),
+    "lock on the source": Entry(frozenset({"preparing", "loading"}), 1),
+    "open transaction on the source": Entry(frozenset({"validating", "preparing"}), 1),
+    "prepared transaction on the source": Entry(frozenset({"validating", "preparing"}), 1),
+    # -- our own files
+    "corrupt state file": Entry(_LATE, 1),
+    "newer state file": Entry(_LATE, 1),
+    # -- the end
+    "slot dropped": Entry(frozenset({"loading", "building", "streaming", "ready"}), 2, True),
+    "slot invalidated": Entry(frozenset({"streaming", "ready"}), 1, True),
+}

@@ -25,6 +25,8 @@ class Job:
     :param source: connection to the source database.
     :param target: connection to the target database.
     :param slots: directory of the lock files that bound the copy streams of the whole task.
+    :param owner: short text that is the same for every worker of this database that runs one
+        after the other, and for no other; shown in the names of sessions.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Job:
     settings: MigrationSettings
     slots: Path
     options: TaskOptions = DEFAULTS
+    owner: str = ""
 
     @property
     def source_object(self) -> str:

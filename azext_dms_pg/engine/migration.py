@@ -9,7 +9,6 @@ step may be run again. Only this module writes the journal.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import time
@@ -24,7 +23,8 @@ from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
-from azext_dms_pg.engine.plan import make_plan, restrict
+from azext_dms_pg.engine.memory import recall, remember
+from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.errors import (
     ConflictError,
@@ -128,8 +128,9 @@ class Migration:
 
     def _advance(self) -> None:
         with ExitStack() as stack:
-            target = stack.enter_context(connect(self._job.target, "target"))
-            if not checkpoint.try_lock(target, self._job.id):
+            purpose = f"control {self._job.owner}"
+            target = stack.enter_context(connect(self._job.target, "target", purpose))
+            if not checkpoint.take_lock(target, self._job.id):
                 raise ConflictError(
                     "Another worker drives this migration: it holds the lock on the target "
                     f"database {self._job.target.database!r}.",
@@ -188,17 +189,13 @@ class Migration:
         """Install the bookkeeping on the target; from here on a cancel has something to undo."""
         self._journal.state(MigrationState.INITIALIZING, "preparing the target")
         name = self._job.source_object
-        tables = [
-            [route.source.oid, route.source.name.schema, route.source.name.name]
-            for route in plan.routes
-        ]
         begun = checkpoint.Checkpoint(
             id=self._job.id,
             source_system=replication.system_identifier(source),
             slot=name,
             publication=name,
             phase=checkpoint.PREPARED,
-            plan=json.dumps({"plugin": plan.plugin, "tables": tables}),
+            plan=remember(plan),
             consistent_lsn=None,
             progress_lsn=None,
         )
@@ -223,9 +220,7 @@ class Migration:
                 code="SourceChanged",
             )
         surveys = survey(source), survey(target)
-        begun = json.loads(found.plan)
-        plan = make_plan(*surveys, self._job.database, self._job.settings)
-        return restrict(plan, [tuple(name) for name in begun["tables"]], begun["plugin"])
+        return resume_plan(*surveys, self._job.database, self._job.settings, recall(found.plan))
 
     def _load(self, source: Session, target: Session, plan: Plan) -> None:
         """Copy all tables from the snapshot of a new slot; begins anew whatever stood before."""
@@ -239,8 +234,7 @@ class Migration:
         with target.transaction():
             checkpoint.empty_filled(target, job.id)
         if plan.plugin == "pgoutput":
-            tables = [route.source for route in plan.routes]
-            publication.create(source, job.source_object, tables)
+            publication.create(source, job.source_object, plan.published)
         with replication.create_slot(
             job.source, job.source_object, plan.plugin, self._waiting_for_slot, self._requests.check
         ) as session:
@@ -346,6 +340,4 @@ def _tables(plan: Plan) -> list[tuple[str, str, str, int]]:
         key = (route.label.schema, route.label.name)
         binary, size = found.get(key, (True, 0))
         found[key] = binary and route.binary, size + route.source.bytes
-    return [
-        (*key, "binary" if binary else "text", size) for key, (binary, size) in found.items()
-    ]
+    return [(*key, "binary" if binary else "text", size) for key, (binary, size) in found.items()]

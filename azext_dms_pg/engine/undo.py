@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from azext_dms_pg.engine.deferral import restore_everything
-from azext_dms_pg.errors import DmsPgError, ServerError
+from azext_dms_pg.errors import ConflictError, DmsPgError, ServerError
 from azext_dms_pg.postgres import checkpoint, publication, replication
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.sqlstate import translate
@@ -105,7 +105,14 @@ def _clean_source(job: Job) -> None:
 
 def _clean_target(job: Job) -> bool:
     """Whether the migration was complete already; if not, its tables are emptied."""
-    with connect(job.target, "target", "cancel") as target:
+    with connect(job.target, "target", f"control {job.owner}") as target:
+        if not checkpoint.take_lock(target, job.id):
+            raise ConflictError(
+                "Another worker drives this migration: it holds the lock on the target "
+                f"database {job.target.database!r}.",
+                "End it, then cancel again.",
+                code="WorkerAlreadyRunning",
+            )
         found = checkpoint.read(target, job.id)
         complete = found is not None and found.phase == checkpoint.COMPLETE
         if found is not None and not complete:

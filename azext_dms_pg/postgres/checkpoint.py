@@ -8,6 +8,7 @@ an open connection; none opens or closes one, none commits unless it says so.
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from azext_dms_pg.postgres.relations import Name
 
 SCHEMA = "dms_pg"
+# A session that was told to end rolls back first.
+_FAREWELL_SECONDS, _FAREWELL_PAUSE = 30.0, 0.1
 FORMAT = 1
 
 # Phases, in order. ``loading``: a crash empties the tables and begins anew. ``indexing``: all rows
@@ -244,6 +247,34 @@ def try_lock(connection: psycopg.Connection[Any], migration_id: str) -> bool:
         "SELECT pg_catalog.pg_try_advisory_lock(%s)", (_key(migration_id),)
     ).fetchone()
     return bool(row and row[0])
+
+
+def take_lock(connection: psycopg.Connection[Any], migration_id: str) -> bool:
+    """``try_lock``, after ending a dead predecessor of ours that still holds it.
+
+    A server notices that a client has gone only when it next reads from it: a session in a long
+    statement, or in a queue for a table lock, outlives its worker. Sessions under exactly the
+    application name of ``connection`` are such: whoever uses a name with an owner in it holds a
+    lock file, so that no two live at a time.
+    """
+    high, low = divmod(_key(migration_id) % (1 << 64), 1 << 32)
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    while not try_lock(connection, migration_id):
+        ended = connection.execute(
+            "SELECT pg_catalog.pg_terminate_backend(lock.pid)"
+            " FROM pg_catalog.pg_locks AS lock"
+            " JOIN pg_catalog.pg_stat_activity AS holder USING (pid)"
+            " WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1"
+            " AND lock.classid = %s::bigint::oid AND lock.objid = %s::bigint::oid"
+            " AND holder.datname = pg_catalog.current_database()"
+            " AND holder.application_name = pg_catalog.current_setting('application_name')",
+            (high, low),
+        ).fetchall()
+        if not ended or time.monotonic() > deadline:
+            # It may have let go between the two looks.
+            return try_lock(connection, migration_id)
+        time.sleep(_FAREWELL_PAUSE)
+    return True
 
 
 def _key(text: str) -> int:

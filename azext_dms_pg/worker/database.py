@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import signal
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from azext_dms_pg.worker.control import Control
 from azext_dms_pg.worker.log import LoggedJournal, passwords, write_to_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from azext_dms_pg.state.paths import StateDir
 
 
@@ -29,7 +33,8 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     store = Store(directory)
-    with Lock(directory.run / f"{task_id}.{ordinal}.lock"):
+    lock = directory.run / f"{task_id}.{ordinal}.lock"
+    with Lock(lock):
         task = resources.get_task(store, task_id)
         whole = vault.restore(directory, task_id, TaskInput.from_wire(task.input))
         database = whole.databases[ordinal]
@@ -41,9 +46,17 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
             settings=MigrationSettings.of(database),
             slots=directory.run / f"{task_id}.slots",
             options=TaskOptions.of_json(task.options),
+            owner=_owner(lock),
         )
         write_to_file(directory, task_id, str(ordinal), passwords(whole), database=database.name)
         journal = LoggedJournal(store, task_id, ordinal)
         control = Control(store, task_id, ordinal, parent)
         Migration(job, journal, control).run()
     return 0
+
+
+def _owner(lock: Path) -> str:
+    """Names whoever holds this very lock file; a copy of the directory elsewhere differs."""
+    file = lock.stat()
+    identity = f"{platform.node()} {lock.resolve()} {file.st_dev} {file.st_ino}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import InputError, NotFoundError
-from azext_dms_pg.model.states import ServiceState
+from azext_dms_pg.model.states import MigrationState, ServiceState
 from azext_dms_pg.state import resources
 from azext_dms_pg.state.locks import is_held
 from azext_dms_pg.state.report import Liveness
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.backends.base import ProjectAddress, ServiceAddress, TaskAddress
     from azext_dms_pg.state.paths import StateDir
-    from azext_dms_pg.state.records import ProjectRecord, ServiceRecord, TaskRecord, TaskSnapshot
+    from azext_dms_pg.state.records import (
+        DatabaseRecord,
+        ProjectRecord,
+        ServiceRecord,
+        TaskRecord,
+        TaskSnapshot,
+    )
 
 
 class Tree:
@@ -84,11 +91,29 @@ class Tree:
     def snapshot(self, task: TaskRecord) -> tuple[TaskSnapshot, Liveness]:
         """Rows and liveness that belong together.
 
-        A worker writes its last state before it lets go of its lock, so the lock is asked first
+        A worker writes its last state before it lets go of its lock, so the locks are asked first
         and the rows are read afterwards: a task seen dead and unfinished really is.
         """
         liveness = self.liveness(task)
-        return resources.snapshot(self.store, resources.get_task(self.store, task.id)), liveness
+        held = {path.name for path in self.directory.run.glob(f"{task.id}.*.lock") if is_held(path)}
+        found = resources.snapshot(self.store, resources.get_task(self.store, task.id))
+        if liveness is not Liveness.ALIVE:
+            return found, liveness
+        databases = tuple(
+            record
+            if record.state.is_final or f"{task.id}.{record.ordinal}.lock" in held
+            else _between_workers(record)
+            for record in found.databases
+        )
+        return replace(found, databases=databases), liveness
+
+
+def _between_workers(record: DatabaseRecord) -> DatabaseRecord:
+    """What a worker last wrote need not hold while none lives, even if the next one is coming."""
+    if record.state is MigrationState.UNDEFINED:
+        return record
+    activity = "its worker has ended; the next one is being started"
+    return replace(record, state=MigrationState.UNDEFINED, activity=activity)
 
 
 def require_supported_platform() -> None:

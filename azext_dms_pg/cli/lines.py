@@ -69,6 +69,8 @@ class Lines:
 
 def progress(database: DatabaseView, pace: Pace) -> str:
     """The numbers of one database that matter in its present phase."""
+    if database.ended is not None:
+        return f"{words.count(database.rows)} rows, {words.count(database.applied)} changes"
     if not database.loaded and database.tables:
         done = sum(table.is_loaded for table in database.tables)
         parts = [

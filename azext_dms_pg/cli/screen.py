@@ -60,43 +60,84 @@ class Live:
     def show(self, view: TaskView, pace: Pace, step: str) -> None:
         self._trouble = ""
         self._drawn = (view, pace, step)
-        self._live.update(self._panel(view, pace, step), refresh=True)
+        self._live.update(self._frame(view, pace, step), refresh=True)
 
     def trouble(self, text: str) -> None:
         self._trouble = text
         if self._drawn is not None:
-            self._live.update(self._panel(*self._drawn), refresh=True)
+            self._live.update(self._frame(*self._drawn), refresh=True)
 
     def close(self) -> None:
+        if self._drawn is None or not self._live.is_started:
+            self._live.stop()
+            return
+        view, pace, step = self._drawn
+        self._live.update(self._frame(view, pace, ""), refresh=True)
         self._live.stop()
+        # In one line however long it is: it may hold a command to copy.
+        self._console.print(_next(step), soft_wrap=True)
 
-    def _panel(self, view: TaskView, pace: Pace, step: str) -> Panel:
-        height = max(self._console.height, 12)
-        count = max(len(view.databases), 1)
-        room = max((height - _FRAME_LINES) // count - _LINES_A_DATABASE, 0)
+    def _frame(self, view: TaskView, pace: Pace, step: str) -> RenderableType:
+        room = max(self._console.height, 12) - _FRAME_LINES
+        each = room // max(len(view.databases), 1) - _LINES_A_DATABASE
         parts: list[RenderableType] = []
-        for database in view.databases:
-            parts += _database(database, pace, room)
+        if each < 0:
+            parts.append(_compact(view.databases, pace))
+        else:
+            for database in view.databases:
+                parts += _database(database, pace, each)
+            # The blank line between two is not wanted after the last.
+            del parts[-1:]
         if self._trouble:
             parts.append(Text(self._trouble, style="yellow"))
-        parts.append(Text.assemble(("Next  ", "bold cyan"), step))
         title = Text.assemble(
             (f" {view.name} ", "bold"), (f"{view.state} ", _STYLES.get(view.state, "cyan"))
         )
-        route = f" {view.source} → {view.target} " if view.source and view.target else None
-        return Panel(
+        panel = Panel(
             Group(*parts),
             title=title,
             title_align="left",
-            subtitle=Text("" if view.has_ended else " Ctrl-C leaves the migration running ")
-            if route is None
-            else Text(
-                route + ("" if view.has_ended else "· Ctrl-C leaves the migration running "),
-                style="dim",
-            ),
+            subtitle=_subtitle(view),
             subtitle_align="right",
             border_style="dim",
         )
+        return Group(panel, _next(step)) if step else panel
+
+
+def _next(step: str) -> Text:
+    return Text.assemble(("Next  ", "bold cyan"), step)
+
+
+def _subtitle(view: TaskView) -> Text:
+    parts = [f"{view.source} → {view.target}"] if view.source and view.target else []
+    if not view.has_ended:
+        parts.append("Ctrl-C leaves the migration running")
+    return Text(f" {' · '.join(parts)} ", style="dim")
+
+
+def _compact(databases: tuple[DatabaseView, ...], pace: Pace) -> RenderableType:
+    """One line a database, where there are too many for more."""
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+    for database in databases:
+        shown: RenderableType = Text(database.activity, style="dim")
+        if database.problem:
+            shown = Text(f"! {database.problem}", style="yellow")
+        elif database.loaded:
+            shown = Text(
+                f"lag {words.lag(database.lag)}, "
+                f"{words.count(pace.changes_per_second(database.name))} changes/s, "
+                f"{words.count(database.applied)} applied"
+            )
+        elif database.tables:
+            shown = _bar(database.percent or 0.0, f"{database.percent or 0:.0f} %", 24)
+        grid.add_row(
+            Text(database.name, style="bold"),
+            Text(database.state, style=_STYLES.get(database.state, "cyan")),
+            shown,
+        )
+    return grid
 
 
 def _database(database: DatabaseView, pace: Pace, room: int) -> list[RenderableType]:

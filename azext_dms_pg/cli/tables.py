@@ -14,6 +14,8 @@ Json = dict[str, Any]
 Row = OrderedDict[str, Any]
 
 _BEFORE_LOAD = "BEFORE_LOAD"
+# Seconds below which a speed says nothing.
+_SHORTEST = 0.5
 _DONE_LOADING = {"COMPLETED", "CANCELED", "ERROR", "FAILED"}
 
 
@@ -215,7 +217,9 @@ def _rate(entry: Json) -> str:
     if end is None:
         end = _moment(entry.get("lastModifiedTime")) or start
     seconds = (end - start).total_seconds()
-    return f"{(entry.get('fullLoadTotalRows') or 0) / seconds:.0f}" if seconds > 0 else ""
+    if seconds < _SHORTEST:
+        return ""
+    return f"{(entry.get('fullLoadTotalRows') or 0) / seconds:.0f}"
 
 
 def _remaining(entry: Json) -> str:

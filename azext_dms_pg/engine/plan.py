@@ -9,17 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.routing import route
-from azext_dms_pg.engine.selection import Selection, select
-from azext_dms_pg.engine.values import Plan, Route, SequenceRoute
+from azext_dms_pg.engine.selection import Leaves, Selection, select
+from azext_dms_pg.engine.values import Begun, Plan, Route, SequenceRoute
 from azext_dms_pg.errors import MigrationError
-from azext_dms_pg.postgres.relations import Name
+from azext_dms_pg.postgres.quoting import rename_table
+from azext_dms_pg.postgres.relations import Name, Relation, RelKind, ReplicaIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from azext_dms_pg.engine.memory import Memory
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
-    from azext_dms_pg.postgres.relations import Relation
     from azext_dms_pg.postgres.survey import Sequence, Survey
 
 PGOUTPUT = "pgoutput"
@@ -28,6 +29,8 @@ TEST_DECODING = "test_decoding"
 # First versions with publications, and with binary values and messages in pgoutput.
 _PUBLICATIONS = 100000
 _BINARY = 140000
+# First version that publishes a partitioned table together with its partitions, also later ones.
+_PUBLISHED_ROOTS = 130000
 
 
 def make_plan(
@@ -35,67 +38,61 @@ def make_plan(
 ) -> Plan:
     """Plan the tables selected, as far as the target has a place for them."""
     selection = select(source, database.selected_tables)
-    routes: list[Route] = []
-    unrouted: list[Name] = []
-    for leaf, label in selection.leaves:
-        found = route(source, target, leaf, label, binary=settings.binary)
-        if found is None:
-            unrouted.append(leaf.name)
-        else:
-            routes.append(found)
-    plugin = settings.plugin or choose_plugin(source, [leaf for leaf, _ in selection.leaves])
-    return _with_format(
-        Plan(
-            routes=tuple(routes),
-            sequences=route_sequences(source, target, selection),
-            plugin=plugin,
-            binary_stream=False,
-            replica_role=target.server.replica_role,
-            source_version=source.server.version,
-            target_version=target.server.version,
-            unrouted=tuple(unrouted),
-        )
-    )
+    published = _published(source, selection.leaves)
+    plan = _route_all(source, target, selection, selection.leaves, settings)
+    plugin = settings.plugin or choose_plugin(source, published)
+    begun = tuple(_begun(route_) for route_ in plan.routes)
+    return _complete(plan, plugin, published, begun)
 
 
-def restrict(plan: Plan, begun: Iterable[tuple[int, str, str]], plugin: str) -> Plan:
-    """The plan cut down to the tables a migration began with.
+def resume_plan(
+    source: Survey,
+    target: Survey,
+    database: DatabaseInput,
+    settings: MigrationSettings,
+    memory: Memory,
+) -> Plan:
+    """The plan of a migration that has begun, seen with today's catalogues.
 
-    Tables created since then are not in its publication; tables dropped since then need nothing
-    more.
+    The tables are those it began with, whatever they are called now, and the partitions since
+    added to them. Tables created since then are not in its publication; tables dropped since then
+    need nothing more.
 
-    :param begun: OID, schema and name of each source table at the beginning.
     :raises MigrationError: a table was dropped and made anew on the source, so that its changes
         are not in the stream, or its target is gone.
     """
-    oids = {oid: Name(schema, name) for oid, schema, name in begun}
-    names = set(oids.values())
-    for route_ in plan.routes:
-        if route_.source.name in names and route_.source.oid not in oids:
-            raise MigrationError(
-                f"Table {route_.source.name} was dropped and created anew on the source; changes "
-                "to the new table are not in this migration's stream.",
-                "Cancel the task and begin anew.",
-                code="SourceTableReplaced",
-            )
+    begun = {table.oid: table for table in memory.tables}
+    leaves = _present(source, memory, begun)
+    selection = select(source, database.selected_tables)
+    plan = _route_all(source, target, selection, leaves, settings)
     for name in plan.unrouted:
-        if name in names:
-            raise MigrationError(
-                f"The target has no table {name} any more.",
-                "Cancel the task and begin anew.",
-                code="TargetTableMissing",
-            )
-    routes = tuple(route_ for route_ in plan.routes if route_.source.oid in oids)
-    return _with_format(replace(plan, routes=routes, plugin=plugin, unrouted=()))
+        former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
+        raise _gone(target, name, former)
+    entries = tuple(begun.get(r.source.oid) or _begun(r) for r in plan.routes)
+    return _complete(plan, memory.plugin, _published(source, leaves), entries)
 
 
-def choose_plugin(source: Survey, tables: Iterable[Relation]) -> str:
+def choose_plugin(source: Survey, published: Iterable[Relation]) -> str:
     """``pgoutput`` where the user may create the publication it needs, else ``test_decoding``."""
     server = source.server
     if server.version < _PUBLICATIONS:
         return TEST_DECODING
-    owner = server.create and all(table.owner_is_me for table in tables)
+    published = tuple(published)
+    if any(virtual_identity(table) for table in published):
+        # Once published, every UPDATE of such a table would fail on the source.
+        return TEST_DECODING
+    owner = server.create and all(table.owner_is_me for table in published)
     return PGOUTPUT if server.superuser or owner else TEST_DECODING
+
+
+def virtual_identity(table: Relation) -> tuple[str, ...]:
+    """Virtual generated columns among those that the replica identity writes."""
+    whole = table.replica_identity is ReplicaIdentity.FULL
+    return tuple(
+        column.name
+        for column in table.columns
+        if column.generated == "v" and (whole or column.name in table.identity_key)
+    )
 
 
 def route_sequences(
@@ -130,10 +127,89 @@ def sequence_counterpart(sequence: Sequence, target: Survey) -> Sequence | None:
     return owned or target.sequence_by_name.get(sequence.name)
 
 
-def _with_format(plan: Plan) -> Plan:
+def _route_all(
+    source: Survey,
+    target: Survey,
+    selection: Selection,
+    leaves: Leaves,
+    settings: MigrationSettings,
+) -> Plan:
+    found = [
+        (leaf.name, route(source, target, leaf, label, binary=settings.binary))
+        for leaf, label in leaves
+    ]
+    return Plan(
+        routes=tuple(route_ for _, route_ in found if route_ is not None),
+        sequences=route_sequences(source, target, selection),
+        plugin="",
+        binary_stream=False,
+        replica_role=target.server.replica_role,
+        source_version=source.server.version,
+        target_version=target.server.version,
+        unrouted=tuple(name for name, route_ in found if route_ is None),
+    )
+
+
+def _complete(
+    plan: Plan, plugin: str, published: tuple[Relation, ...], begun: tuple[Begun, ...]
+) -> Plan:
     binary = (
-        plan.plugin == PGOUTPUT
+        plugin == PGOUTPUT
         and plan.source_version >= _BINARY
         and all(route_.binary for route_ in plan.routes)
     )
-    return replace(plan, binary_stream=binary)
+    return replace(plan, plugin=plugin, binary_stream=binary, published=published, begun=begun)
+
+
+def _published(source: Survey, leaves: Leaves) -> tuple[Relation, ...]:
+    if source.server.version < _PUBLISHED_ROOTS:
+        return tuple(leaf for leaf, _ in leaves)
+    return tuple({label: source.by_name.get(label, leaf) for leaf, label in leaves}.values())
+
+
+def _present(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> Leaves:
+    """Relations the migration began with, and new partitions of those."""
+    names = {table.name for table in memory.tables}
+    # A partitioned table whose changes come with all of its partitions, also later ones.
+    whole = {table.label for table in memory.tables if table.label != table.name}
+    if memory.plugin == PGOUTPUT and source.server.version < _PUBLISHED_ROOTS:
+        whole = set()
+    leaves = []
+    for relation in source.relations:
+        if relation.kind is not RelKind.TABLE or relation.persistence != "p":
+            continue
+        above = [name for name in relation.ancestors if name in whole]
+        if relation.oid in begun:
+            leaves.append((relation, begun[relation.oid].label))
+        elif above:
+            leaves.append((relation, above[-1]))
+        elif relation.name in names:
+            raise MigrationError(
+                f"Table {relation.name} was dropped and created anew on the source; changes to the "
+                "new table are not in this migration's stream.",
+                "Cancel the task and begin anew.",
+                code="SourceTableReplaced",
+            )
+    leaves.sort(key=lambda leaf: (leaf[1], leaf[0].name))
+    return tuple(leaves)
+
+
+def _gone(target: Survey, name: Name, former: Name) -> MigrationError:
+    if former in target.by_name:
+        message = f"Table {former} is called {name} on the source now, but not on the target."
+        action = f"Run on the target: {rename_table(former, name)} Then restart the task."
+    else:
+        message = f"The target has no table {name} any more."
+        action = "Create it as it is on the source and restart the task, or cancel the task."
+    return MigrationError(message, action, code="TargetTableMissing")
+
+
+def _begun(route_: Route) -> Begun:
+    return Begun(
+        oid=route_.source.oid,
+        name=route_.source.name,
+        label=route_.label,
+        columns={
+            column.number: (column.name, column.type_name) for column in route_.source.columns
+        },
+    )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from azext_dms_pg.postgres.survey import Survey
+
+# Relations that hold rows, each with the name the user is told about.
+Leaves: TypeAlias = "tuple[tuple[Relation, Name], ...]"
 
 _DEFAULT_SCHEMA = "public"
 # One part of a name: "quoted, with "" for a quote" or bare.
@@ -44,11 +47,10 @@ class Selection:
     :param everything: no list was given.
     """
 
-    leaves: tuple[tuple[Relation, Name], ...]
+    leaves: Leaves
     skipped: tuple[Relation, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
     everything: bool = False
-    labels: frozenset[Name] = field(default=frozenset())
 
 
 def select(survey: Survey, wanted: tuple[str, ...] | None) -> Selection:
@@ -73,7 +75,6 @@ def select(survey: Survey, wanted: tuple[str, ...] | None) -> Selection:
         skipped=skipped,
         unresolved=tuple(unresolved),
         everything=wanted is None,
-        labels=frozenset(label for _, label in leaves),
     )
 
 
@@ -142,9 +143,7 @@ def _fold(name: Name) -> Name:
     return Name(name.schema.lower(), name.name.lower())
 
 
-def _expand(
-    survey: Survey, chosen: list[Relation]
-) -> tuple[tuple[tuple[Relation, Name], ...], tuple[Relation, ...]]:
+def _expand(survey: Survey, chosen: list[Relation]) -> tuple[Leaves, tuple[Relation, ...]]:
     """Partitioned tables become their leaves, labelled with the topmost table chosen."""
     names = {relation.name for relation in chosen}
     leaves = []

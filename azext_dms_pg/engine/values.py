@@ -47,6 +47,19 @@ class SequenceRoute:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """What a source table looked like when the migration began; kept with the bookkeeping.
+
+    :param columns: ``attnum`` → name and type, to tell a renamed column from a new one.
+    """
+
+    oid: int
+    name: Name
+    label: Name
+    columns: dict[int, tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything the stages after preflight need to know about one database.
 
@@ -54,6 +67,9 @@ class Plan:
     :param binary_stream: pgoutput may send binary values (source ≥ 14 and every column portable).
     :param sequences: sequences present on both sides, to be set at cutover.
     :param replica_role: the target user may SET session_replication_role = replica.
+    :param published: relations to list in the publication: a partitioned table that is migrated
+        whole stands for its leaves, so that partitions made later are published from the start.
+    :param begun: the tables of ``routes`` as they were when the migration began.
     :param unrouted: selected source tables for which the target has no table.
     """
 
@@ -64,6 +80,8 @@ class Plan:
     replica_role: bool
     source_version: int
     target_version: int
+    published: tuple[Relation, ...] = ()
+    begun: tuple[Begun, ...] = ()
     unrouted: tuple[Name, ...] = ()
 
     @property

@@ -48,3 +48,14 @@ def qualified(name: Name) -> str:
 def literal(text: str) -> str:
     """The text as a string constant (standard_conforming_strings on)."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def rename_table(old: Name, new: Name) -> str:
+    """The statements that give a table another name, another schema, or both."""
+    steps = []
+    if old.schema != new.schema:
+        steps.append(f"ALTER TABLE {qualified(old)} SET SCHEMA {identifier(new.schema)};")
+    if old.name != new.name:
+        moved = f"{identifier(new.schema)}.{identifier(old.name)}"
+        steps.append(f"ALTER TABLE {moved} RENAME TO {identifier(new.name)};")
+    return " ".join(steps)

@@ -31,11 +31,11 @@ CREATE TABLE sale_1 PARTITION OF sale FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 # Leaves of the same names with bounds that moved: a row of the source's leaf belongs elsewhere.
 MOVED_BOUNDS = LEAVES.replace("2026-01-01", "2025-06-01")
 ROWS = """
-INSERT INTO sale SELECT i, (ARRAY['north', 'north-east', 'south', 'west', 'east'])[1 + i % 5],
+INSERT INTO sale (id, region, at, n) SELECT i, (ARRAY['north', 'north-east', 'south', 'west', 'east'])[1 + i % 5],
     '2025-01-01'::date + i * 7, 0 FROM generate_series(1, 100) i;
 """
 CHANGES = [
-    "INSERT INTO sale SELECT 1000 + id, region, at, n FROM sale",
+    "INSERT INTO sale (id, region, at, n) SELECT 1000 + id, region, at, n FROM sale",
     # Row movement between leaves, branches, and into the default partition.
     "UPDATE sale SET region = 'south' WHERE region = 'north' AND id < 20",
     "UPDATE sale SET at = at + 400 WHERE region = 'north-east'",

@@ -228,7 +228,7 @@ def test_row_security(mover: Mover, source: Database, target: Database, role: Lo
     schema = """
         CREATE TABLE secret (id int PRIMARY KEY, v text);
         ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
-        CREATE POLICY some ON secret USING (id < 3);
+        CREATE POLICY lowest ON secret USING (id < 3);
     """
     for database in (source, target):
         database.run(schema)

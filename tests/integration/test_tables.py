@@ -140,9 +140,9 @@ INSERT INTO by_default VALUES (77);
 INSERT INTO always_not_key SELECT i FROM generate_series(1, 9) i;
 INSERT INTO serials (c) SELECT 'x' FROM generate_series(1, 9);
 INSERT INTO draws SELECT FROM generate_series(1, 9);
-INSERT INTO generated SELECT i, i, 'c' || i FROM generate_series(1, 9) i;
+INSERT INTO generated (a, b, c) SELECT i, i, 'c' || i FROM generate_series(1, 9) i;
 INSERT INTO generated_full SELECT i % 3 FROM generate_series(1, 9) i;
-INSERT INTO dropped_columns SELECT i, 'b', 'c' FROM generate_series(1, 9) i;
+INSERT INTO dropped_columns (a, b, c) SELECT i, 'b', 'c' FROM generate_series(1, 9) i;
 """
 COLUMNS_CHANGES = [
     "INSERT INTO always (b) VALUES ('new'); UPDATE always SET b = 'y' WHERE id < 3",
@@ -156,7 +156,7 @@ COLUMNS_CHANGES = [
         " + 100 WHERE id = 3"
     ),
     "INSERT INTO draws DEFAULT VALUES; SELECT setval('free', 5000)",
-    "INSERT INTO generated VALUES (10, NULL, NULL); UPDATE generated SET b = -b WHERE a < 4",
+    "INSERT INTO generated (a, b, c) VALUES (10, NULL, NULL); UPDATE generated SET b = -b WHERE a < 4",
     (
         "UPDATE generated SET a = a + 100, c = NULL WHERE a IN (5, 6); DELETE FROM generated"
         " WHERE a = 7"
@@ -309,7 +309,7 @@ ALTER TABLE hen ADD FOREIGN KEY (egg) REFERENCES egg ON DELETE SET NULL
     DEFERRABLE INITIALLY DEFERRED;
 CREATE TABLE tree (id int PRIMARY KEY, parent int REFERENCES tree DEFERRABLE);
 CREATE TABLE orders (id int PRIMARY KEY, hen int DEFAULT 1,
-    CONSTRAINT "the hen" FOREIGN KEY (hen) REFERENCES hen ON DELETE SET DEFAULT MATCH FULL);
+    CONSTRAINT "the hen" FOREIGN KEY (hen) REFERENCES hen MATCH FULL ON DELETE SET DEFAULT);
 COMMENT ON CONSTRAINT "the hen" ON orders IS 'kept, ''quotes'' and all';
 CREATE TABLE broken (id int PRIMARY KEY, hen int, size int);
 ALTER TABLE broken ADD CONSTRAINT old_rows FOREIGN KEY (hen) REFERENCES hen NOT VALID;

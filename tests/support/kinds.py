@@ -5,6 +5,7 @@ Knows nothing of migrations.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 import psycopg
@@ -30,6 +31,8 @@ def schema(chosen: list[Family]) -> str:
         for extension in sorted({family.extension for family in chosen} - {""})
     ]
     lines.append(TYPES)
+    if "composite_domain" in {family.name for family in chosen}:
+        lines.append("CREATE DOMAIN kinds.row_domain AS kinds.inner_row;")
     for family in chosen:
         lines.append(
             f"CREATE TABLE kinds.{family.name}_key (id int PRIMARY KEY, v {family.type}, n int);"
@@ -111,7 +114,14 @@ def shared(source: Database, target: Database) -> list[Family]:
 
 
 def _extensions(database: Database) -> set[str]:
-    return {name for (name,) in database.run("SELECT name FROM pg_available_extensions")}
+    """Those that can be created; a package may list ones that cannot."""
+    found = set()
+    for name in {family.extension for family in FAMILIES} - {""}:
+        with database.connect(autocommit=False) as connection, contextlib.suppress(psycopg.Error):
+            connection.execute(f"CREATE EXTENSION {name}".encode())
+            found.add(name)
+            connection.rollback()
+    return found
 
 
 def _has_xml(database: Database) -> bool:

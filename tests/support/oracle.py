@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from tests.support import fingerprint
+from tests.support import catalogue
 from tests.support.databases import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -156,14 +156,14 @@ def compare(
     if leftovers:
         differences += source_leftovers(source) + target_leftovers(target)
     if catalogue_before is not None:
-        differences += fingerprint.difference(catalogue_before, snapshot(target))
+        differences += catalogue.difference(catalogue_before, snapshot(target))
     return Report(ours, theirs, differences)
 
 
 def snapshot(database: Database) -> frozenset[str]:
     """The catalogue of a database, to compare before and after."""
     with database.connect() as connection:
-        return fingerprint.snapshot(connection)
+        return catalogue.snapshot(connection)
 
 
 def sequence_problems(source: Database, target: Database) -> list[str]:

@@ -21,6 +21,9 @@ _READY_SECONDS = 30.0
 # change connections that the task's input describes completely.
 _KEEP_PG = {"PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"}
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]
+# Supervisors outlive us. A caller that lives on reaps those that have ended, and Python does not
+# complain about a child that nobody waits for.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def spawn(tree: Tree, task: TaskRecord) -> None:
@@ -56,6 +59,7 @@ def spawn(tree: Tree, task: TaskRecord) -> None:
             # A session of its own: no SIGHUP when the terminal closes, no SIGINT from its Ctrl-C.
             start_new_session=True,
         )
+        _started[:] = [*(child for child in _started if child.poll() is None), process]
         os.close(signal)
         signal = -1
         answered, _, _ = select.select([ready], [], [], _READY_SECONDS)

@@ -61,6 +61,7 @@ def load_command_table(loader: Any) -> None:
 
     with loader.command_group("dms project task", custom_command_type=observing, **common) as group:
         group.custom_command("log", "read_log")
+        group.custom_command("report", "report_task", table_transformer=tables.report)
         group.custom_command("watch", "watch_task")
 
     with loader.command_group("dms network", custom_command_type=networks, **common) as group:

@@ -341,6 +341,20 @@ at most 10 MB; this prints them together in order of time. They never hold passw
 """,
 )
 _command(
+    "dms project task report",
+    "Write down what a migration did: timeline, tables, lag, findings, comparison, downtime.",
+    ("Write one page for the change record", f"{_TASK} --file report.html"),
+    ("Print the same as JSON", f"{_TASK}"),
+    (
+        "How long the cutovers took, in seconds",
+        f'{_TASK} --query "databases[].[name, downtimeSeconds]" -o tsv',
+    ),
+    more="""
+May be written at any time, also while the task is at work. The curves over time are those of a
+local task; Azure does not keep them.
+""",
+)
+_command(
     "dms project task watch",
     "Watch a task at work: progress, speed and lag, findings, and what to do next.",
     ("Watch a task until it has ended", f"{_TASK}"),

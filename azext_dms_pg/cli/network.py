@@ -275,7 +275,7 @@ def _fail_after_output(cmd: Any, blocking: int) -> None:
 
     def fail(*_: object, **__: object) -> None:
         raise ValidationError(
-            f"{blocking} of the findings block a migration.",
+            f"{blocking} finding{'s block' if blocking > 1 else ' blocks'} a migration.",
             recommendation="Each finding names its remedy; then run the check again.",
         )
 

@@ -307,6 +307,13 @@ def _observing(loader: Any) -> None:
             help="Also write the numbers to this file at every look, in the text format of"
             " Prometheus (for node_exporter's textfile collector).",
         )
+    with loader.argument_context("dms project task report") as c:
+        c.argument(
+            "file",
+            options_list=["--file", "-f"],
+            help="Where to write the report: a name that ends in .html (one page that needs"
+            " nothing else) or .json. Left out: the JSON is printed.",
+        )
     with loader.argument_context("dms project task log") as c:
         c.argument(
             "follow",

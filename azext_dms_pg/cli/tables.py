@@ -128,6 +128,26 @@ def findings(items: list[Json]) -> list[Row]:
     ]
 
 
+def report(item: Json) -> list[Row]:
+    """One row a database, or where the report was written to."""
+    if "file" in item:
+        return [OrderedDict(Verdict=item.get("verdict"), File=item.get("file"))]
+    return [
+        OrderedDict(
+            [
+                ("Database", entry.get("name")),
+                ("Migration", entry.get("state")),
+                ("Tables", len(entry.get("tables") or ())),
+                ("Rows", entry.get("rows")),
+                ("Changes", entry.get("appliedChanges")),
+                ("Downtime", _seconds(entry.get("downtimeSeconds"))),
+                ("Differing", (entry.get("compared") or {}).get("differing", "")),
+            ]
+        )
+        for entry in item.get("databases") or ()
+    ]
+
+
 def _task(item: Json, properties: Json) -> Row:
     databases = [
         f"{database.get('name')} -> {database.get('targetDatabaseName')}"

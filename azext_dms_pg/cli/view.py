@@ -76,6 +76,7 @@ class DatabaseView:
     started: datetime | None
     ended: datetime | None
     cutover: datetime | None
+    load_ended: datetime | None = None
     tables: tuple[TableView, ...] = ()
     problem: str = ""
     findings: tuple[Json, ...] = ()
@@ -203,6 +204,7 @@ def _database(
         started=moment(entry.get("startedOn")),
         ended=moment(entry.get("endedOn")),
         cutover=moment(entry.get("cutoverOn")),
+        load_ended=moment(entry.get("fullLoadEndedOn")),
         tables=mine,
         problem=_text(note, "errorMessage"),
         findings=tuple(note.get("findings") or ()),

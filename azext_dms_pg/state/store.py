@@ -19,6 +19,7 @@ from azext_dms_pg.state.paths import StateDir, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 VERSION = 1
 # "dmsp": tells our file from any other SQLite database (PRAGMA application_id).
@@ -44,8 +45,7 @@ class Store:
         self._turn = threading.RLock()
         directory.create()
         try:
-            # Make the file ourselves: SQLite would honour a lax umask.
-            os.close(open_private(directory.database, os.O_RDWR))
+            _make_private(directory.database)
             self._connection = sqlite3.connect(
                 directory.database,
                 isolation_level=None,
@@ -163,6 +163,19 @@ class Store:
             "unfinished tasks then have to be dropped by hand (their names begin with dms_pg_).",
             code="StateCorrupt",
         )
+
+
+def _make_private(path: Path) -> None:
+    """Make the file ourselves, because SQLite would honour a lax umask.
+
+    An existing one must not even be opened: closing it again would drop the POSIX locks of every
+    other connection this process has to it, and the next process to leave would delete the
+    write-ahead log under their feet (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        os.close(open_private(path, os.O_RDWR | os.O_EXCL))
+    except FileExistsError:
+        path.chmod(0o600)
 
 
 def _statements(script: str) -> list[str]:

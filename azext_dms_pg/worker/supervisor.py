@@ -54,17 +54,20 @@ def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> i
     with Lock(directory.run / f"{task}.lock"):
         # SIGTERM (a shutdown) pauses in order: children see their parent's pipe end.
         signal.signal(signal.SIGTERM, _stop)
-        resources.get_task(store, task)
+        ended = resources.get_task(store, task).state.is_final
         write_to_file(directory, task, SUPERVISOR)
         log.info("supervisor of the task has started")
-        if mailbox.wanted(store, task) == mailbox.CANCEL:
+        if ended:
+            # It ended between the question and our start: what has ended stays ended.
+            log.info("the task had ended already")
+        elif mailbox.wanted(store, task) == mailbox.CANCEL:
             progress.set_task_state(store, task, TaskState.CANCELING)
         else:
             progress.set_task_state(store, task, TaskState.RUNNING)
         if ready_descriptor is not None:
             os.write(ready_descriptor, b"+")
             os.close(ready_descriptor)
-        return _Supervisor(directory, store, task).run()
+        return 0 if ended else _Supervisor(directory, store, task).run()
 
 
 def _stop(_signal: int, _frame: object) -> None:

@@ -1,22 +1,16 @@
 """``python -m tests.torture --seeds 300``: random faults by seed, and what was survived.
 
-Owns: the command line, dealing seeds to jobs, the report. Exit code 1 when a seed failed.
+Owns the command line. Exit code 1 when a seed failed.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import queue
 import sys
-import time
-from collections import Counter
-from multiprocessing.synchronize import Lock as LockType
-from typing import Any
 
-from tests.torture.case import Case, Result
 from tests.torture.catalog import FAULTS
-from tests.torture.lab import Lab, can_mount
+from tests.torture.jobs import run, say
+from tests.torture.lab import can_mount
 from tests.torture.plan import Plan, draw
 
 _ROOT_ONLY = frozenset(name for name, entry in FAULTS.items() if entry.needs == "root")
@@ -39,26 +33,12 @@ def main() -> int:
         for plan in plans:
             say(f"seed {plan.seed}: {plan}")
         return 0
-    return _run(plans, min(arguments.jobs, len(plans)), disks=disks)
+    return run(plans, min(arguments.jobs, len(plans)), disks=disks)
 
 
 def faults_here(*, disks: bool) -> frozenset[str]:
     """The faults this machine can do."""
     return frozenset(FAULTS) - (frozenset() if disks else _ROOT_ONLY)
-
-
-def one(lab: Lab, plan: Plan) -> Result:
-    """Run one seed."""
-    directory = lab.scratch / f"state-{plan.seed}"
-    try:
-        return Case(lab, plan, directory).run()
-    except Exception as error:  # noqa: BLE001 - the lab itself broke: the seed's result too
-        return Result(plan, problems=[f"{type(error).__name__}: {error}"])
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def _choose(arguments: argparse.Namespace, allowed: frozenset[str]) -> list[Plan]:
@@ -70,98 +50,6 @@ def _choose(arguments: argparse.Namespace, allowed: frozenset[str]) -> list[Plan
             plans.append(plan)
         seed += 1
     return plans
-
-
-def _run(plans: list[Plan], jobs: int, *, disks: bool) -> int:
-    context = multiprocessing.get_context("spawn")
-    waiting: Any = context.Queue()
-    done: Any = context.Queue()
-    for plan in plans:
-        waiting.put(plan)
-    screen = context.Lock()
-    workers = [
-        context.Process(target=_job, args=(waiting, done, screen, disks), name=f"job-{number}")
-        for number in range(jobs)
-    ]
-    started = time.monotonic()
-    for worker in workers:
-        worker.start()
-    results: list[Result] = []
-    try:
-        while len(results) < len(plans) and any(worker.is_alive() for worker in workers):
-            try:
-                results.append(done.get(timeout=1.0))
-            except queue.Empty:
-                continue
-            _tell(results[-1], len(results), len(plans))
-    finally:
-        for worker in workers:
-            worker.join(60)
-    report(results, time.monotonic() - started)
-    lost = len(plans) - len(results)
-    if lost:
-        say(f"{lost} seeds did not run: a job died")
-    return 1 if lost or any(result.problems for result in results) else 0
-
-
-def _job(waiting: Any, done: Any, screen: LockType, disks: bool) -> None:
-    lab = Lab(disks=disks)
-    try:
-        while True:
-            try:
-                plan = waiting.get(timeout=0.5)
-            except queue.Empty:
-                return
-            with screen:
-                say(f"seed {plan.seed}: {plan}")
-            done.put(one(lab, plan))
-    finally:
-        lab.close()
-        done.close()
-        done.join_thread()
-
-
-def _tell(result: Result, number: int, count: int) -> None:
-    word = "FAILED" if result.problems else "ok"
-    missed = f", nothing to hit for {', '.join(result.missed)}" if result.missed else ""
-    say(
-        f"[{number}/{count}] seed {result.plan.seed} {word} in {result.seconds:.1f} s"
-        f" ({result.commits} commits, {result.polls} looks, {result.restarts} restarts{missed})"
-    )
-    for problem in result.problems:
-        say(f"    {problem}")
-    if result.kept is not None:
-        say(f"    kept in {result.kept}")
-
-
-def report(results: list[Result], seconds: float) -> None:
-    """How many faults of which kind were survived, and at which moments."""
-    good = [result for result in results if not result.problems]
-    kinds: Counter[str] = Counter()
-    moments: Counter[str] = Counter()
-    for result in good:
-        for line in result.survived:
-            fault, _, moment = line.partition(" @ ")
-            kinds[fault] += 1
-            moments[moment] += 1
-    missed = sum(len(result.missed) for result in results)
-    say("")
-    say(f"{len(good)} of {len(results)} seeds passed in {seconds / 60:.1f} minutes")
-    say(
-        f"{sum(kinds.values())} faults survived ({missed} more found nothing to hit), "
-        f"{sum(result.commits for result in good)} acknowledged commits, none lost, none doubled; "
-        f"show was asked {sum(result.polls for result in good)} times and told the truth; "
-        f"{sum(result.restarts for result in good)} restarts"
-    )
-    for fault, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0])):
-        say(f"{count:6} {fault}")
-    say("at: " + ", ".join(f"{moment} {moments[moment]}" for moment in moments))
-    never = [name for name in FAULTS if name not in kinds]
-    if never:
-        say(f"not among them: {', '.join(never)}")
-    bad = [str(result.plan.seed) for result in results if result.problems]
-    if bad:
-        say(f"failed seeds: {' '.join(bad)}")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ Json = dict[str, Any]
 SERVICE = ServiceAddress("group", "service")
 PROJECT = ProjectAddress("group", "service", "project")
 TASK = PROJECT.task("task")
-PATIENCE = 90.0  # seconds for anything to happen before it is said to be stuck
+PATIENCE = 60.0  # seconds for anything to happen before it is said to be stuck
 _MOMENT_PATIENCE = 25.0
 _POLL = 0.03
 _BEFORE_LOAD = {"UNDEFINED", "VALIDATING", "VALIDATION_COMPLETE", "INITIALIAZING"}
@@ -484,8 +484,8 @@ class Case:
         with contextlib.suppress(Exception):
             story.append(repr(self.show()))
         (kept / "story.txt").write_text("\n".join(story) + "\n")
-        for log in (self.directory / "log").glob("*.log"):
-            shutil.copy(log, kept / "worker.log")
+        for log in (self.directory / "log").iterdir():
+            shutil.copy(log, kept)
         for server, name in ((self.pair.source, "source"), (self.pair.target, "target")):
             (kept / f"{name}.log").write_text(server.log_tail(20_000))
         return kept

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -146,3 +148,24 @@ def test_reopening_keeps_what_was_reached(store: Store, task: TaskRecord) -> Non
         MigrationState.UNDEFINED,
     ]
     assert not snapshot.events
+
+
+def test_two_stores_of_one_process_and_a_worker_that_leaves(
+    directory: StateDir, store: Store, task: TaskRecord
+) -> None:
+    """Opening the second must not cost the first its locks, or it goes on reading the past."""
+    second = Store(directory)
+    store.query("SELECT 1 FROM task")
+    for state in (TaskState.RUNNING, TaskState.SUCCEEDED):
+        script = (
+            "from pathlib import Path;from azext_dms_pg.state.paths import StateDir;"
+            "from azext_dms_pg.state import progress;from azext_dms_pg.state.store import Store;"
+            "from azext_dms_pg.model.states import TaskState;"
+            f"store = Store(StateDir(Path({str(directory.root)!r})));"
+            f"progress.set_task_state(store, {task.id!r}, TaskState({state.value!r}));"
+            "store.close()"
+        )
+        subprocess.run([sys.executable, "-c", script], check=True)
+        assert resources.get_task(store, task.id).state is state
+        assert resources.get_task(second, task.id).state is state
+    second.close()

@@ -1,0 +1,30 @@
+"""A few fixed seeds of ``make torture``, one of every kind of damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.torture.case import Case
+from tests.torture.catalog import FAULTS
+from tests.torture.lab import Lab
+from tests.torture.plan import draw
+
+# A killed worker, a rebooted machine, a crashed target, a lost COMMIT reply, a lost slot.
+SEEDS = (1, 2, 3, 4, 5)
+_EVERYWHERE = frozenset(name for name, entry in FAULTS.items() if not entry.needs)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    made = Lab(disks=False)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_seed(lab: Lab, seed: int) -> None:
+    plan = draw(seed, _EVERYWHERE)
+    result = Case(lab, plan, lab.scratch / f"state-{seed}").run()
+    assert not result.problems, f"{plan}\nkept in {result.kept}\n" + "\n".join(result.problems)

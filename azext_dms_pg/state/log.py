@@ -49,8 +49,9 @@ class LogReader:
     def __init__(self, directory: StateDir, task: str) -> None:
         self._directory = directory
         self._task = task
-        # By inode, because a rotation renames the file we were in the middle of.
-        self._read: dict[int, int] = {}
+        # Bytes read, by inode and first line: a rotation renames the file we are in the middle
+        # of, and the inode of the piece it removes may be that of the next one.
+        self._read: dict[tuple[int, bytes], int] = {}
 
     def newest(self, count: int | None) -> list[Line]:
         """The newest lines, or all that are kept; ``more`` goes on after them."""
@@ -63,20 +64,24 @@ class LogReader:
         return sorted(found, key=lambda line: str(line.get("at", "")))
 
     def _files(self) -> list[Path]:
-        return sorted(self._directory.log.glob(f"{self._task}.*"))
+        """The older pieces of a file first, so that lines of one moment keep their order."""
+        return sorted(self._directory.log.glob(f"{self._task}.*"), key=_age, reverse=True)
 
     def _read_on(self, path: Path) -> list[Line]:
         try:
             with path.open("rb") as file:
-                inode = _inode(file.fileno())
-                file.seek(self._read.get(inode, 0))
+                about = os.fstat(file.fileno())
+                key = (about.st_ino, file.readline())
+                file.seek(self._read.get(key, 0))
                 content = file.read()
-                written = _modified(file.fileno())
         except FileNotFoundError:  # rotated away under us
             return []
         # A line that is being written right now is read whole the next time.
         whole = content[: content.rfind(b"\n") + 1]
-        self._read[inode] = self._read.get(inode, 0) + len(whole)
+        if not whole:
+            return []
+        self._read[key] = self._read.get(key, 0) + len(whole)
+        written = datetime.fromtimestamp(about.st_mtime, timezone.utc).isoformat()
         return [_parse(text, written) for text in whole.decode("utf-8", "replace").splitlines()]
 
 
@@ -90,10 +95,6 @@ def _parse(text: str, written: str) -> Line:
     return {"at": written, "level": "RAW", "message": text}
 
 
-def _inode(descriptor: int) -> int:
-    return os.fstat(descriptor).st_ino
-
-
-def _modified(descriptor: int) -> str:
-    seconds = os.fstat(descriptor).st_mtime
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+def _age(path: Path) -> tuple[str, int]:
+    piece = path.suffix[1:]
+    return (path.stem, int(piece)) if piece.isdecimal() else (path.name, 0)

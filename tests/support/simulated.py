@@ -23,7 +23,7 @@ from azext_dms_pg.state.store import Store
 GROUP, SERVICE, PROJECT, TASK = "PostgresDemo", "PostgresCLI", "PGMigration", "runnowtask"
 #: The arguments that name the task on the command line.
 NAMES = ("-g", GROUP, "--service-name", SERVICE, "--project-name", PROJECT, "-n", TASK)
-PASSWORD = "c4n4ry-p4ssw0rd"  # noqa: S105 - to be found nowhere
+PASSWORD = "c4n4ry-p4ssw0rd"
 
 
 @dataclass

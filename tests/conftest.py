@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tests.support.packages import PACKAGES
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_migrate", "tests.fix_proxy", "tests.fix_cli", "tests.fix_azure"]
+pytest_plugins = [
+    "tests.fix_postgres",
+    "tests.fix_migrate",
+    "tests.fix_proxy",
+    "tests.fix_cli",
+    "tests.fix_azure",
+]
 
 
 def pytest_report_header() -> str:

@@ -66,15 +66,11 @@ class Az:
         )
         with (self.config / "config").open("a") as file:
             file.write("[cloud]\nname = StandIn\n")
-        self.check(
-            "login", "--service-principal", "-u", CLIENT, "-p", SECRET, "--tenant", TENANT
-        )
+        self.check("login", "--service-principal", "-u", CLIENT, "-p", SECRET, "--tenant", TENANT)
 
     def run(self, *arguments: str, **environment: str) -> Result:
         """Run one command without a terminal."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
         done = subprocess.run(
             [sys.executable, "-m", "azure.cli", *arguments],
             env={

@@ -56,8 +56,9 @@ def service(resource_id: str, name: str, body: Json) -> Json:
 
 
 def _nic(service_id: str) -> str:
-    base = service_id.split("/providers/")[0]
-    return f"{base}/providers/Microsoft.Network/networkInterfaces/NIC-{service_id.split('/')[-1]}"
+    group, _, rest = service_id.partition("/providers/")
+    name = rest.rpartition("/")[2]
+    return f"{group}/providers/Microsoft.Network/networkInterfaces/NIC-{name}"
 
 
 def project(resource_id: str, name: str, body: Json) -> Json:

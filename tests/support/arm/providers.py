@@ -39,7 +39,9 @@ class Providers:
                 "defaultSecurityRules": [
                     _rule("AllowVnetIn", 65000, "Inbound", "Allow", ("*",), peer="VirtualNetwork"),
                     _rule("DenyAllIn", 65500, "Inbound", "Deny", ("*",)),
-                    _rule("AllowVnetOut", 65000, "Outbound", "Allow", ("*",), peer="VirtualNetwork"),
+                    _rule(
+                        "AllowVnetOut", 65000, "Outbound", "Allow", ("*",), peer="VirtualNetwork"
+                    ),
                     _rule("AllowInternetOut", 65001, "Outbound", "Allow", ("*",), peer="Internet"),
                     _rule("DenyAllOut", 65500, "Outbound", "Deny", ("*",)),
                 ],
@@ -92,7 +94,12 @@ class Providers:
         path = request.path
         if request.method == "PUT":
             self._write(request)
-            return Response(200, self.resources[path.lower()])
+            new = self.resources[path.lower()]
+            if "/flexibleservers/" not in path.lower():
+                return Response(200, new)
+            # Flexible servers take their time: ask at Location until it is there.
+            headers = {"Location": "{origin}" + request.target, "Retry-After": "1"}
+            return Response(202, None, headers)
         if "/subnets/" in path.lower():
             return self._one_subnet(path)
         found = self.resources.get(path.lower())

@@ -99,8 +99,10 @@ class StandIn:
         if request.method == "POST" and parts[-1] == "checkNameAvailability":
             return self._child_name(request, group, names[0])
         kind = len(parts)
-        if kind >= 2 and keys[:2] not in self.services and not (
-            kind == 2 and request.method in {"PUT", "DELETE"}
+        if (
+            kind >= 2
+            and keys[:2] not in self.services
+            and not (kind == 2 and request.method in {"PUT", "DELETE"})
         ):
             return error(
                 404,
@@ -117,9 +119,7 @@ class StandIn:
         if kind == 4:
             return self._project(request, group, names[0], names[1])
         if keys[:3] not in self.projects:
-            return error(
-                404, "ResourceNotFound", f"The project '{names[1]}' was not found."
-            )
+            return error(404, "ResourceNotFound", f"The project '{names[1]}' was not found.")
         if kind == 5:
             wanted = request.query.get("taskType")
             found = [
@@ -173,7 +173,9 @@ class StandIn:
         key = (group.lower(), service.lower(), name.lower())
         found = self.projects.get(key)
         if request.method == "PUT":
-            new = outputs.project(_id(group, "services", service, "projects", name), name, request.json)
+            new = outputs.project(
+                _id(group, "services", service, "projects", name), name, request.json
+            )
             self.projects[key] = new
             return Response(200 if found else 201, new)
         if request.method == "DELETE":
@@ -226,7 +228,7 @@ class StandIn:
         self._operations[name] = POLLS
         base = (
             "{origin}"
-            + f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.DataMigration/locations/{region}"
+            f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.DataMigration/locations/{region}"
         )
         version = "?api-version=2021-06-30"
         headers = {

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.budget import Throttle
     from azext_dms_pg.engine.tally import Flight
     from azext_dms_pg.model.connection import Connection
-    from azext_dms_pg.postgres.relations import Name
 
 _SAVEPOINT = b"SAVEPOINT dms_pg"
 _RELEASE_LOCKS = b"ROLLBACK TO SAVEPOINT dms_pg"
@@ -136,16 +135,6 @@ class Lane:
             raise ServerError("The target did not commit.", side="target", retryable=True)
         run(source, "source", self, _RELEASE_LOCKS)
         return moved
-
-    def analyze(self, tables: Sequence[Name]) -> Sequence[Moved]:
-        """Collect planner statistics of tables that are complete."""
-        _, target = self._open()
-        statements = [
-            sql.SQL("ANALYZE {}").format(sql.Identifier(name.schema, name.name)).as_bytes()
-            for name in tables
-        ]
-        run(target, "target", self, b"; ".join([b"BEGIN", *statements, b"COMMIT"]))
-        return []
 
     # -- the pace of our transfers ---------------------------------------------------------
 

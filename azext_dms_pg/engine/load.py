@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.model.connection import Connection
     from azext_dms_pg.model.settings import MigrationSettings
-    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.postgres.transfer import Moved
 
 Report = Callable[[LoadProgress], None]
@@ -163,20 +162,15 @@ class _Job:
             except IndexError:
                 return
             flight = self._tally.start(unit)
-            moved = self._insist(lane, flight, _copy(lane, flight))
-            complete = self._tally.finish(flight, moved)
-            if complete:
-                self._insist(lane, flight, _analyze(lane, complete))
+            self._tally.finish(flight, self._insist(lane, flight))
 
-    def _insist(
-        self, lane: Lane, flight: Flight, action: Callable[[bool], Sequence[Moved]]
-    ) -> Sequence[Moved]:
-        """Do it again on new connections for as long as that may help."""
+    def _insist(self, lane: Lane, flight: Flight) -> Sequence[Moved]:
+        """Copy a unit, again on new connections for as long as that may help."""
         failures = 0
         spliced = True
         while True:
             try:
-                return action(spliced)
+                return lane.copy(flight, spliced=spliced)
             except SpliceDoubtError:
                 lane.give_up()
                 spliced = False
@@ -193,11 +187,3 @@ class _Job:
                 if self._ending.wait(pause):
                     raise Interrupted("A stop was asked for during the full load.") from error
                 self._tally.note(flight, "")
-
-
-def _copy(lane: Lane, flight: Flight) -> Callable[[bool], Sequence[Moved]]:
-    return lambda spliced: lane.copy(flight, spliced=spliced)
-
-
-def _analyze(lane: Lane, tables: Sequence[Name]) -> Callable[[bool], Sequence[Moved]]:
-    return lambda _: lane.analyze(tables)

@@ -26,6 +26,7 @@ from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.memory import recall, remember
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
+from azext_dms_pg.engine.statistics import collect_statistics
 from azext_dms_pg.errors import (
     ConflictError,
     DmsPgError,
@@ -265,6 +266,9 @@ class Migration:
         with connect(job.target, "target") as target:
             restore_indexes(target, job.target, job.id, job.settings, self._requests.stopping)
             self._requests.check()
+            collect_statistics(
+                job.target, job.id, job.settings.index_jobs, self._requests.stopping
+            )
             checkpoint.set_phase(target, job.id, checkpoint.LOADED)
 
     def _waiting_for_slot(self, blockers: str) -> None:

@@ -44,24 +44,16 @@ class Tally:
         self._tables: dict[Name, _Table] = {}
         self._flights: set[Flight] = set()
         self._waiting: dict[Flight, str] = {}
-        self._open: dict[Name, int] = {}
         for part in (part for unit in units for part in unit.parts):
             table = self._tables.setdefault(part.route.label, _Table())
             table.weight += part.weight
             table.parts += 1
-            target = part.route.target.name
-            self._open[target] = self._open.get(target, 0) + 1
 
     def start(self, unit: Unit) -> Flight:
         flight = Flight(unit)
         with self._lock:
             self._flights.add(flight)
         return flight
-
-    def fail(self, flight: Flight) -> None:
-        """What was on its way does not count."""
-        with self._lock:
-            self._flights.discard(flight)
 
     def note(self, flight: Flight, text: str) -> None:
         """Say what this unit waits for; an empty text when it goes on."""
@@ -71,9 +63,8 @@ class Tally:
                 self._waiting[flight] = text
             self._touch(flight)
 
-    def finish(self, flight: Flight, moved: Iterable[Moved]) -> list[Name]:
-        """Count a committed unit; returns the targets that are complete with it."""
-        complete = []
+    def finish(self, flight: Flight, moved: Iterable[Moved]) -> None:
+        """Count a committed unit."""
         with self._lock:
             self._flights.discard(flight)
             self._waiting.pop(flight, None)
@@ -84,11 +75,6 @@ class Tally:
                 table.finished += part.weight
                 table.parts -= 1
                 table.changed = True
-                target = part.route.target.name
-                self._open[target] -= 1
-                if not self._open[target]:
-                    complete.append(target)
-        return complete
 
     def progress(self) -> list[LoadProgress]:
         """Every table that has moved on since the last call."""

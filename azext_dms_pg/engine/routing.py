@@ -42,16 +42,17 @@ def shared_columns(source: Relation, target: Relation) -> tuple[str, ...]:
 
 
 def _destination(source: Survey, target: Survey, leaf: Relation) -> Relation | None:
-    """The same leaf where rows surely fit it, else the nearest ancestor the target has."""
+    """The same leaf where rows surely fit it, else the topmost ancestor the target has."""
     lineage = [
         found for name in (leaf.name, *leaf.ancestors) if (found := target.by_name.get(name))
     ]
     if not lineage:
         return None
     nearest = lineage[0]
-    if len(lineage) == 1 or nearest.name != leaf.name or _fits(source, target, leaf, nearest):
+    if nearest.name == leaf.name and _fits(source, target, leaf, nearest):
         return nearest
-    # Rows that reach the leaf through its root are put where the target wants them.
+    # Rows that come through the root are put where the target wants them; a branch of the same
+    # name may be cut otherwise there.
     return lineage[-1]
 
 

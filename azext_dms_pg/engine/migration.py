@@ -24,6 +24,7 @@ from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.memory import recall, remember
+from azext_dms_pg.engine.parts import source_oid
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.statistics import collect_statistics
@@ -152,6 +153,7 @@ class Migration:
             if found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
                 self._load(source, target, plan)
                 raise _GoOnError("the full load is done")
+            self._tell_loaded(target, plan)
             if found.phase == checkpoint.INDEXING:
                 self._index()
                 raise _GoOnError("the indexes are built")
@@ -258,6 +260,18 @@ class Migration:
             # cost the load. From here on the snapshot is not needed any more.
             with connect(job.target, "target") as fresh:
                 checkpoint.set_phase(fresh, job.id, checkpoint.INDEXING)
+
+    def _tell_loaded(self, target: Session, plan: Plan) -> None:
+        """The board's last word on the load may have died with its worker; the target knows."""
+        labels = {route.source.oid: route.label for route in plan.routes}
+        loaded = {(label.schema, label.name): [0, 0] for label in plan.labels}
+        for part, (rows, size) in checkpoint.loaded_parts(target, self._job.id).items():
+            label = labels.get(source_oid(part))
+            if label is not None:
+                sums = loaded[label.schema, label.name]
+                sums[0] += rows
+                sums[1] += size
+        self._journal.loaded(loaded)
 
     def _index(self) -> None:
         """Build what was put off for the load, so that the stream finds its keys."""

@@ -188,6 +188,11 @@ def _id(route: Route) -> str:
     return f"{route.source.oid} {route.source.name}"
 
 
+def source_oid(part: str) -> int:
+    """The source table a part's id speaks of."""
+    return int(part.split(" ", 1)[0])
+
+
 def _batches(small: list[Part], streams: int) -> list[Unit]:
     """Share small tables out so that every stream gets some, in units that stay small."""
     most = min(_BATCH_TABLES, max(1, -(-len(small) // streams)))

@@ -164,6 +164,25 @@ class Journal:
                 [(*self._key, *table, TableState.BEFORE_LOAD.value) for table in tables],
             )
 
+    def loaded(self, tables: dict[tuple[str, str], list[int]]) -> None:
+        """Every table is loaded: say so of those whose worker could not any more.
+
+        :param tables: rows and bytes by (schema, name).
+        """
+        moment = now()
+        with self._store.transaction() as connection:
+            connection.executemany(
+                "UPDATE task_table SET state = ?, rows = ?, bytes = ?, fraction = 1,"
+                " started_on = coalesce(started_on, ?), ended_on = coalesce(ended_on, ?),"
+                " estimated_end = NULL, modified_on = ?"
+                " WHERE task = ? AND ordinal = ? AND schema = ? AND name = ? AND state != ?",
+                [
+                    (TableState.COMPLETED.value, *sums, moment, moment, moment, *self._key, *name,
+                     TableState.COMPLETED.value)
+                    for name, sums in tables.items()
+                ],
+            )  # fmt: skip
+
     def progress(
         self,
         tables: dict[tuple[str, str], dict[str, Any]],

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +45,7 @@ def directory() -> Iterator[Path]:
     try:
         yield path
     finally:
-        end_processes_of(path)
+        processes.end_all_naming(path)
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -85,29 +83,6 @@ def set_up(path: Path, source: Server, target: Server) -> Iterator[Stage]:
     finally:
         with contextlib.suppress(Exception):  # the story has closed it, or has failed already
             shop.close()
-
-
-def end_processes_of(path: Path) -> list[int]:
-    """End every process that was given a path in our directory; those that had to be ended."""
-    found = _processes_of(path)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in _processes_of(path):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-        deadline = time.monotonic() + 5
-        while _processes_of(path) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    return found
-
-
-def _processes_of(path: Path) -> list[int]:
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit()
-        and int(entry.name) != os.getpid()
-        and any(str(path) in word for word in processes.command_line(int(entry.name)))
-    ]
 
 
 def _newest_source() -> Server:

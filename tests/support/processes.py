@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -56,3 +57,28 @@ def command_line(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")[:-1]
     except OSError:
         return []
+
+
+def naming(path: Path) -> list[int]:
+    """Processes that were given a path below ``path``: workers name their state directory."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and int(entry.name) != os.getpid()
+        and any(str(path) in word for word in command_line(int(entry.name)))
+        and alive(int(entry.name))
+    ]
+
+
+def end_all_naming(path: Path, seconds: float = 5) -> list[int]:
+    """End those, politely at first; the ones there were."""
+    found = naming(path)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in naming(path):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        deadline = time.monotonic() + seconds
+        while naming(path) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return found

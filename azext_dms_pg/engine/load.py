@@ -22,6 +22,7 @@ from azext_dms_pg.engine.tally import Flight, Tally
 from azext_dms_pg.engine.values import LoadProgress, Plan, SnapshotHandle
 from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.liveness import STALLED
 from azext_dms_pg.postgres.sieve import SpliceDoubtError
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ class _Job:
             except ServerError as error:
                 lane.give_up()
                 flight.bytes = 0
+                # Waiting for each other may be the splice's own doing.
+                spliced = spliced and error.code != STALLED
                 full = error.sqlstate == _DISK_FULL
                 failures += not full
                 if not error.retryable or failures >= _ATTEMPTS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from psycopg import sql
 
@@ -179,7 +180,7 @@ def _ranges(route: Route, size: Size, edges: Sequence[int | None], column: str) 
             low,
             high,
         )
-        for low, high in zip(edges, edges[1:])  # noqa: B905, RUF007 - one shorter on purpose
+        for low, high in pairwise(edges)
     ]
 
 

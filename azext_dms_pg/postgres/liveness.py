@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 # A backend seen this often waiting for the network while we wait for it too is cut off.
 _SIGHTINGS = 2
+STALLED = "ConnectionStalled"
 # Since version 10 ordinary waits have names, ClientRead and ClientWrite among them.
 _SAYS_WHAT_FOR = 100000
 _NETWORK = {"ClientRead", "ClientWrite"}
@@ -119,5 +120,5 @@ def _lost(side: Side, why: str) -> ServerError:
         "Something between them (a proxy, a firewall) dropped what was sent; it is tried again.",
         side=side,
         retryable=True,
-        code="ConnectionStalled",
+        code=STALLED,
     )

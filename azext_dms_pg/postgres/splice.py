@@ -14,6 +14,7 @@ Owns the two sockets for the time of the call. Knows no tables.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import select
 import socket
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _BUFFER = 1 << 20
 # A source that seems to have ended without saying so properly is believed after so many ticks.
 _SILENT_TICKS = 5
-_TAG = b"COPY "
+_COUNTED = re.compile(rb"COPY ([0-9]{1,20})\x00")
 
 
 def can_splice(connection: psycopg.Connection[Any]) -> bool:
@@ -117,8 +118,8 @@ class _Answers:
             kind = chr(frame.kind)
             if kind == "E":
                 raise reported(payload, "target")
-            if kind == "C" and payload.startswith(_TAG):
-                self.counts.append(int(payload[len(_TAG) : -1]))
+            if kind == "C" and (counted := _COUNTED.fullmatch(payload)):
+                self.counts.append(int(counted[1]))
             elif kind == "Z" and payload == b"T":
                 self.finished = True
             elif kind != "G" and frame.kind not in ASYNCHRONOUS:

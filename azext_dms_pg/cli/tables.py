@@ -76,7 +76,7 @@ def projects(items: list[Json]) -> list[Row]:
     return [project(item) for item in items]
 
 
-def task(item: Json) -> Row | list[Row]:
+def task(item: Json) -> list[Row]:
     """One row for the task; with ``--expand output`` one row a table instead."""
     properties = item.get("properties") or {}
     output = properties.get("output")
@@ -85,7 +85,7 @@ def task(item: Json) -> Row | list[Row]:
     commands = properties.get("commands")
     if commands:
         return [_command(command) for command in commands]
-    return _task(item, properties)
+    return [_task(item, properties)]
 
 
 def tasks(items: list[Json]) -> list[Row]:

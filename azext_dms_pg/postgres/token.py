@@ -7,6 +7,7 @@ them), never keep one.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +57,14 @@ def _credential() -> Any:
             "Install the extension again: az extension remove -n dms-pg, then az extension add.",
             code="AzureIdentityMissing",
         ) from error
+    if os.environ.get("AZURE_TOKEN_CREDENTIALS"):
+        return DefaultAzureCredential()  # the user has chosen
     # What the environment names, then the user's own `az login`; the other defaults try a
     # metadata service that is not there on most machines, which costs seconds.
     return ChainedTokenCredential(
         EnvironmentCredential(),
         AzureCliCredential(process_timeout=30),
-        DefaultAzureCredential(exclude_environment_credential=True, exclude_cli_credential=True),
+        DefaultAzureCredential(),
     )
 
 

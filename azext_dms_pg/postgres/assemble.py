@@ -159,6 +159,7 @@ def detail(row: Any) -> Detail:
         update=row.may_update,
         delete=row.may_delete,
         truncate=row.may_truncate,
+        references=row.may_reference,
         row_security=row.row_security,
         forced_row_security=row.forced_row_security,
         inherits=row.inherits,

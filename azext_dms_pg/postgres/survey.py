@@ -90,6 +90,7 @@ class Detail:
     update: bool
     delete: bool
     truncate: bool
+    references: bool
     row_security: bool
     forced_row_security: bool
     inherits: bool

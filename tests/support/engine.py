@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -17,24 +18,32 @@ from azext_dms_pg.postgres.survey import Survey
 from tests.support.databases import Database
 
 
-def connection_to(database: Database, user: str = "", password: str = "") -> Connection:
+@dataclass(frozen=True)
+class Login:
+    """A role other than the superuser."""
+
+    user: str
+    password: str
+
+
+def connection_to(database: Database, login: Login | None = None) -> Connection:
     server = database.server
     return Connection(
         server=server.host,
         port=server.port,
-        user=user or server.superuser,
-        password=Secret(password or server.password),
+        user=login.user if login else server.superuser,
+        password=Secret(login.password if login else server.password),
         database=database.name,
         encrypt=False,
     )
 
 
-def session(database: Database, user: str = "", password: str = "") -> psycopg.Connection[Any]:
-    return connect(connection_to(database, user, password), "target", "test")
+def session(database: Database, login: Login | None = None) -> psycopg.Connection[Any]:
+    return connect(connection_to(database, login), "target", "test")
 
 
-def surveyed(database: Database, *, contents: bool = False, **role: str) -> Survey:
-    with session(database, **role) as opened:
+def surveyed(database: Database, *, contents: bool = False, login: Login | None = None) -> Survey:
+    with session(database, login) as opened:
         return survey(opened, contents=contents)
 
 

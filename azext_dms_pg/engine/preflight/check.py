@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.plan import make_plan
-from azext_dms_pg.engine.preflight import tables
+from azext_dms_pg.engine.preflight import columns, decoding, objects, rights, servers, tables
 from azext_dms_pg.engine.preflight.case import Case
 from azext_dms_pg.engine.selection import select
 from azext_dms_pg.model.states import Severity
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from azext_dms_pg.model.task_input import DatabaseInput
     from azext_dms_pg.postgres.survey import Survey
 
-TOPICS = (tables.CHECKS,)
+TOPICS = (
+    servers.CHECKS,
+    decoding.CHECKS,
+    tables.CHECKS,
+    columns.CHECKS,
+    rights.CHECKS,
+    objects.CHECKS,
+)
 
 _ORDER = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
 # Of one kind; two thousand tables with the same trouble are one story.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.engine.plan import virtual_identity
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import qualified
 from azext_dms_pg.postgres.relations import Relation, RelKind, ReplicaIdentity
@@ -86,21 +87,18 @@ def whole_row_identity(case: Case) -> Iterator[Finding]:
 
 
 def generated_identity(case: Case) -> Iterator[Finding]:
-    if case.source.server.major < 18 or case.plan.plugin != "pgoutput":  # noqa: PLR2004
+    if case.plan.plugin != "pgoutput":
         return
     for table in case.sources:
-        whole = table.replica_identity is ReplicaIdentity.FULL
-        for column in table.columns:
-            if column.generated == "v" and (whole or column.name in table.identity_key):
-                yield blocker(
-                    "VirtualColumnInIdentity",
-                    table.name,
-                    f"The replica identity of {table.name} includes the virtual generated column "
-                    f"{column.name}: once published, every UPDATE of it would fail on the source.",
-                    "Give the table a primary key and ALTER TABLE "
-                    f"{qualified(table.name)} REPLICA IDENTITY DEFAULT; or set "
-                    '"plugin": "test_decoding" in sourceSetting.',
-                )
+        for column in virtual_identity(table):
+            yield blocker(
+                "VirtualColumnInIdentity",
+                table.name,
+                f"The replica identity of {table.name} includes the virtual generated column "
+                f"{column}: once published, every UPDATE of it would fail on the source.",
+                f"ALTER TABLE {qualified(table.name)} REPLICA IDENTITY DEFAULT; after giving it a "
+                "primary key, or leave plugin out of sourceSetting.",
+            )
 
 
 def no_key_on_target(case: Case) -> Iterator[Finding]:

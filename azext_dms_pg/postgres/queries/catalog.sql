@@ -112,6 +112,7 @@ select c.oid,
        has_table_privilege(c.oid, 'UPDATE') as may_update,
        has_table_privilege(c.oid, 'DELETE') as may_delete,
        has_table_privilege(c.oid, 'TRUNCATE') as may_truncate,
+       has_table_privilege(c.oid, 'REFERENCES') as may_reference,
        c.relrowsecurity as row_security,
        c.relforcerowsecurity as forced_row_security,
        not c.relispartition and                                     -- since 10

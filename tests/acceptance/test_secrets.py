@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import Database
-from tests.support.migrate import SERVICE, Login, Mover, Task
+from tests.support.migrate import SERVICE, Login, Mover
 
 SCHEMA = "CREATE TABLE t (id int PRIMARY KEY, v text)"
 
@@ -168,11 +168,10 @@ def test_failures_give_nothing_away(
     """Refused logins and unreachable servers are reported without what was tried."""
     canary = _canary()
     login = Login("postgres" if wrong != "user" else "nobody_of_that_name", canary)
-    task: Task | None = None
     with Watch(mover, [source, target], [canary]) as watch:
         where = source if wrong != "database" else Database(source.server, "no such database")
         task = mover.start(where, target, source_login=login)
-        task.until(lambda: task is not None and task.show()["state"] == "Failed", "Failed")
+        task.end("Failed")
         watch.search("show", json.dumps(task.show()).encode())
         watch.search_files(mover.directory)
     assert watch.found == set()

@@ -26,7 +26,7 @@ NAMES = [
     ";",
     " ",
     "null",
-    "dms_pg_mine",
+    "the dms_pg",
 ]
 COLUMN_NAMES = [*NAMES[:9], *NAMES[9:-1], "ctid2", "OLD", "v0", "n", "position", "xmin "]
 

@@ -131,6 +131,19 @@ class Task:
     def ready(self) -> None:
         self.reach("READY_TO_COMPLETE")
 
+    def refused(self) -> None:
+        """Wait until preflight has refused the whole task."""
+        self.reach("VALIDATION_FAILED")
+        self.end("FailedInputValidation")
+
+    def end(self, state: str) -> None:
+        """Wait until the task as a whole has come to this state, good or bad."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.show()["state"]) != state:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{found} instead of {state}\n{self.story()}")
+            time.sleep(_POLL)
+
     def settle(self) -> None:
         """Wait until everything committed on the source so far is on the target."""
         mark = self.source.value(
@@ -146,12 +159,12 @@ class Task:
         """Cut over and wait for the end of the whole task; its last database output."""
         self.cutover()
         self.reach("COMPLETE")
-        self.until(lambda: self.show()["state"] == "Succeeded", "the task's own end")
+        self.end("Succeeded")
         return self.database()
 
     def cancel(self) -> None:
         self.backend.tasks.cancel(self.where)
-        self.until(lambda: self.show()["state"] == "Canceled", "Canceled")
+        self.end("Canceled")
 
     def compare(self, **options: Any) -> oracle.Report:
         """The oracle's word; the target's catalogue must be as before the task."""

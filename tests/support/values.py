@@ -315,7 +315,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("cube", "public.cube", _quoted("(1,2),(3,4)", "(0.1)"), extension="cube"),
     Family("seg", "public.seg", _quoted("1.50 .. 2.5", "~5.0"), extension="seg"),
     Family("isbn", "public.isbn", _quoted("978-0-393-04002-9"), extension="isn"),
-    Family("vector", "public.vector", _quoted("[1,-0,3.4e38]", "[0.1]"), extension="vector"),
+    Family("vector", "public.vector", _quoted("[1,-0,3.4e38]", "[0.1,0,5]"), extension="vector"),
     Family("halfvec", "public.halfvec", _quoted("[1,0.1]"), since=17, extension="vector"),
     Family(
         "sparsevec",

@@ -60,10 +60,11 @@ _LENGTH = 4
 class RowChange(NamedTuple):
     """An Insert, Update or Delete with its tuples.
 
+    :param operation: ``INSERT``, ``UPDATE`` or ``DELETE``.
     :param old_is_key: the old tuple holds the replica identity's columns only.
     """
 
-    oid: int
+    operation: int
     old_is_key: bool
     old: Fields | None
     new: Fields | None
@@ -185,7 +186,7 @@ def row_change(data: bytes, at: int, reader: RowReader) -> RowChange:
         raise _broken(data)
     if position != len(data):
         raise _broken(data)
-    return RowChange(oid_of(data, at), is_key, old, new)
+    return RowChange(operation, is_key, old, new)
 
 
 def begin(data: bytes, at: int = 0) -> Begin:

@@ -39,9 +39,10 @@ from azext_dms_pg.postgres.relations import Name
 
 _IDENTIFIER = rb'"[^"]*(?:""[^"]*)*"|[^\s".,:\[\]]+'
 _QUALIFIED = re.compile(rb"(" + _IDENTIFIER + rb")\.(" + _IDENTIFIER + rb")")
-# A type may be qualified and quoted, and end in [] itself; "]:" outside quotes ends it.
+# A type may be qualified and quoted, and end in [] itself; "]:" outside quotes ends it. No two
+# ways to match the same text, so a malformed message cannot make this backtrack for ever.
 _COLUMN = re.compile(
-    rb" (" + _IDENTIFIER + rb')\[((?:[^"\]]+|"[^"]*(?:""[^"]*)*"|\](?!:))+)\]:'
+    rb" (" + _IDENTIFIER + rb')\[([^"\]]*(?:(?:"[^"]*"|\](?!:))[^"\]]*)*)\]:'
 )
 _BARE = re.compile(rb"[^\s']+")
 _BEGIN = re.compile(rb"BEGIN (\d{1,10})")

@@ -1,0 +1,58 @@
+"""Errors of the change stream that the conductor tells apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.errors import DmsPgError, MigrationError
+
+if TYPE_CHECKING:
+    from azext_dms_pg.postgres.changes import StreamRelation
+    from azext_dms_pg.postgres.relations import Name
+
+
+class SchemaDriftError(MigrationError):
+    """The source's table no longer fits the target's (hazard 23).
+
+    Everything the source committed before is durably applied when this is raised.
+
+    :param label: the table the user knows.
+    :param relation: the table as the stream describes it: names, type OIDs and modifiers.
+    """
+
+    code = "SchemaDrift"
+
+    def __init__(
+        self, message: str, action: str, *, label: Name, relation: StreamRelation
+    ) -> None:
+        super().__init__(message, action)
+        self.label = label
+        self.relation = relation
+
+
+class ApplyError(MigrationError):
+    """The target refuses a change, and would refuse it again.
+
+    :param label: the table the user knows, None when it is none in particular.
+    :param sqlstate: why, None when the target did not refuse but did something else.
+    """
+
+    code = "ApplyFailed"
+
+    def __init__(
+        self,
+        message: str,
+        action: str,
+        *,
+        label: Name | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(message, action)
+        self.label = label
+        self.sqlstate = sqlstate
+
+
+class BinaryImpossibleError(DmsPgError):
+    """A table came to need text; the follower opens the stream again without binary values."""
+
+    code = "BinaryImpossible"

@@ -1,0 +1,251 @@
+"""From a plugin's messages to changes of planned tables: one feed a plugin.
+
+Owns which table of the stream is which route, and which layout it has at this point. Decoding is
+``postgres/``'s, keeping transactions together the assembler's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from azext_dms_pg.engine.batch import Emptied
+from azext_dms_pg.engine.faults import BinaryImpossibleError
+from azext_dms_pg.engine.interpret import make_change
+from azext_dms_pg.engine.layout import Layout
+from azext_dms_pg.errors import ProtocolError
+from azext_dms_pg.postgres import pgoutput, test_decoding
+from azext_dms_pg.postgres.changes import (
+    NULL,
+    Begin,
+    Commit,
+    LogicalMessage,
+    StreamColumn,
+    StreamRelation,
+    Truncate,
+)
+from azext_dms_pg.postgres.test_decoding import TextChange, TextColumn
+from azext_dms_pg.postgres.walsender import PAYLOAD, header
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.assembler import Assembler
+    from azext_dms_pg.engine.layouts import Layouts
+    from azext_dms_pg.engine.values import Plan, Route
+    from azext_dms_pg.postgres.changes import Fields
+    from azext_dms_pg.postgres.relations import Name
+
+_FIRST_USER_OID = 16384
+_NAME_OID = 19
+
+
+class Feed(Protocol):
+    """Understands one plugin."""
+
+    ignored: set[Name]
+    """Tables seen in the stream that are not part of the migration."""
+
+    def options(self, publication: str) -> dict[str, str]:
+        """For START_REPLICATION."""
+        ...
+
+    def take(self, frame: bytes) -> None:
+        """Pass what an XLogData frame holds on to the assembler.
+
+        :raises MigrationError: malformed, or the table no longer fits.
+        """
+        ...
+
+
+class PgoutputFeed:
+    """The pgoutput plugin, protocol version 1."""
+
+    def __init__(self, plan: Plan, layouts: Layouts, assembler: Assembler) -> None:
+        self._plan = plan
+        self._layouts = layouts
+        self._assembler = assembler
+        self._routes = {route.source.oid: route for route in plan.routes}
+        self._relations: dict[int, StreamRelation] = {}
+        self._open: dict[int, tuple[Layout, pgoutput.RowReader]] = {}
+        self.ignored: set[Name] = set()
+
+    def options(self, publication: str) -> dict[str, str]:
+        name = publication.replace('"', '""')
+        options = {"proto_version": "1", "publication_names": f'"{name}"'}
+        if self._plan.binary_stream:
+            options["binary"] = "true"
+        if self._plan.source_version >= 140000:  # noqa: PLR2004 - first with these options
+            options["messages"] = "true"
+        return options
+
+    def take(self, frame: bytes) -> None:
+        kind = frame[PAYLOAD]
+        if kind in (pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE):
+            self._row(frame)
+        elif kind == pgoutput.BEGIN:
+            self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
+        elif kind == pgoutput.COMMIT:
+            self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
+        elif kind == pgoutput.RELATION:
+            self._relation(pgoutput.relation(frame, PAYLOAD))
+        elif kind == pgoutput.TRUNCATE:
+            self._truncate(pgoutput.truncate(frame, PAYLOAD), len(frame))
+        elif kind == pgoutput.MESSAGE:
+            self._assembler.message(pgoutput.message(frame, PAYLOAD))
+        elif kind not in (pgoutput.TYPE, pgoutput.ORIGIN):
+            raise pgoutput.unexpected(frame, PAYLOAD)
+
+    def _relation(self, relation: StreamRelation) -> None:
+        """Note it; whether it fits is asked when a change needs it."""
+        self._relations[relation.oid] = relation
+        self._open.pop(relation.oid, None)
+        if relation.oid not in self._routes:
+            self.ignored.add(relation.name)
+
+    def _row(self, frame: bytes) -> None:
+        if self._assembler.skipping:
+            return
+        found = self._open.get(pgoutput.oid_of(frame, PAYLOAD))
+        if found is None:
+            found = self._fit(pgoutput.oid_of(frame, PAYLOAD))
+            if found is None:
+                return
+        layout, reader = found
+        try:
+            change = pgoutput.row_change(frame, PAYLOAD, reader)
+        except ProtocolError as error:
+            if error.code == "MixedFormats" and self._plan.binary_stream:
+                raise BinaryImpossibleError(error.message) from None
+            raise
+        self._assembler.change(
+            make_change(
+                layout,
+                change.old if change.old is None else layout.picked(change.old),
+                change.new if change.new is None else layout.picked(change.new),
+                insert=change.operation == pgoutput.INSERT,
+                old_is_key=change.old_is_key,
+            ),
+            len(frame),
+        )
+
+    def _fit(self, oid: int) -> tuple[Layout, pgoutput.RowReader] | None:
+        route = self._routes.get(oid)
+        if route is None:
+            return None
+        relation = self._relations.get(oid)
+        if relation is None:
+            raise ProtocolError(
+                f"The source sent a row of {route.label} before describing the table.",
+                "Restart the task; report this with the server's version if it comes again.",
+            )
+        layout = self._layouts.fit(relation, route)
+        # Only built-in types are sure to be sent as wide as they are stored (an enum is not).
+        known = {
+            (column.name, column.type_oid): column.width
+            for column in route.source.columns
+            if column.type_oid < _FIRST_USER_OID and column.type_oid != _NAME_OID
+        }
+        widths = tuple(
+            known.get((column.name, column.type_oid), -1) for column in relation.columns
+        )
+        found = layout, pgoutput.RowReader(widths, binary=layout.binary)
+        self._open[oid] = found
+        return found
+
+    def _truncate(self, truncate: Truncate, size: int) -> None:
+        if self._assembler.skipping:
+            return
+        oids = [oid for oid in truncate.relations if isinstance(oid, int)]
+        routes = tuple(route for oid in oids if (route := self._routes.get(oid)) is not None)
+        if routes:
+            self._assembler.change(Emptied(routes), size)
+
+
+class TextFeed:
+    """The test_decoding plugin, which knows no publication and describes every row anew."""
+
+    def __init__(self, plan: Plan, layouts: Layouts, assembler: Assembler) -> None:
+        self._layouts = layouts
+        self._assembler = assembler
+        self._routes: dict[Name, Route | None] = {
+            route.source.name: route for route in plan.routes
+        }
+        self._by_oid = {route.source.oid: route for route in plan.routes}
+        self._current: dict[int, Layout] = {}
+        self._by_key: dict[tuple[Layout, frozenset[str]], Layout] = {}
+        self.ignored: set[Name] = set()
+
+    def options(self, publication: str) -> dict[str, str]:
+        del publication
+        return {"include-xids": "1", "include-timestamp": "1", "skip-empty-xacts": "0"}
+
+    def take(self, frame: bytes) -> None:
+        event = test_decoding.parse(frame[PAYLOAD:], header(frame).start)
+        if isinstance(event, TextChange):
+            self._row(event, len(frame))
+        elif isinstance(event, Begin):
+            self._assembler.begin(event)
+        elif isinstance(event, Commit):
+            self._assembler.commit(event)
+        elif isinstance(event, LogicalMessage):
+            self._assembler.message(event)
+        else:
+            named = [name for name in event.relations if not isinstance(name, int)]
+            found = [route for name in named if (route := self._route(name)) is not None]
+            if found:
+                self._assembler.change(Emptied(tuple(found)), len(frame))
+
+    def _route(self, name: Name) -> Route | None:
+        """The route of a table by its name of today or of when it was planned."""
+        if name not in self._routes:
+            self._routes[name] = self._by_oid.get(self._layouts.source_oid(name) or 0)
+        route = self._routes[name]
+        if route is None:
+            self.ignored.add(name)
+        return route
+
+    def _row(self, change: TextChange, size: int) -> None:
+        route = self._route(change.relation)
+        if route is None:
+            return
+        layout = self._layout(route, change)
+        old = None if change.old is None else _arranged(layout, change.old)
+        new = None if change.new is None else _arranged(layout, change.new)
+        # What an old key leaves out is NULL or not part of the key; only a whole row tells which.
+        made = make_change(
+            layout, old, new, insert=change.operation == "INSERT", old_is_key=bool(layout.key)
+        )
+        self._assembler.change(made, size)
+
+    def _layout(self, route: Route, change: TextChange) -> Layout:
+        layout = self._current.get(route.source.oid)
+        names: tuple[str, ...] | None = None
+        if change.new is not None:
+            names = tuple(column.name for column in change.new)
+        elif layout is None:
+            names = tuple(column.name for column in route.source.columns)
+        if layout is None or (
+            names is not None and names != tuple(each.name for each in layout.relation.columns)
+        ):
+            layout = self._layouts.fit(_described(change.relation, names or ()), route)
+            self._current[route.source.oid] = layout
+        if change.old is None or not layout.key:
+            return layout
+        written = frozenset(column.name for column in change.old)
+        if written >= {layout.columns[at].name for at in layout.key}:
+            return layout
+        # The replica identity was changed: find rows by what it writes now (hazard 3).
+        found = self._by_key.get((layout, written))
+        if found is None:
+            found = self._layouts.fit(layout.relation, route, tuple(sorted(written)))
+            self._by_key[layout, written] = found
+        return found
+
+
+def _described(name: Name, columns: tuple[str, ...]) -> StreamRelation:
+    described = tuple(StreamColumn(column, 0, -1, "", identifies=False) for column in columns)
+    return StreamRelation(0, name, None, described)
+
+
+def _arranged(layout: Layout, columns: list[TextColumn]) -> Fields:
+    """Fields in the layout's order; what was not printed is NULL."""
+    by_name = {column.name: column.field for column in columns}
+    return [by_name.get(column.name, NULL) for column in layout.columns]

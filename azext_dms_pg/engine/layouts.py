@@ -1,0 +1,213 @@
+"""Fits tables of the stream to the target as it is now, or says how they do not fit (hazard 23).
+
+Owns a target session of its own that only reads the catalogue. Knows no plugin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
+from azext_dms_pg.engine.layout import Layout, Matching, TargetColumn
+from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.relations import ReplicaIdentity
+from azext_dms_pg.postgres.statements import statement
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.values import Plan, Route
+    from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.postgres.changes import StreamColumn, StreamRelation
+    from azext_dms_pg.postgres.relations import Name
+
+# OIDs below are the same on every server: they are assigned by hand, not by initdb or users.
+_FIRST_USER_OID = 16384
+
+
+class Layouts:
+    """Makes layouts for one follower."""
+
+    def __init__(self, plan: Plan, source: Connection, target: Connection) -> None:
+        self._plan = plan
+        self._source = source
+        self._target = target
+        self._session: Any = None
+
+    def fit(
+        self, relation: StreamRelation, route: Route, key: tuple[str, ...] | None = None
+    ) -> Layout:
+        """The layout for a table as the stream now describes it.
+
+        The stream may speak of a past that both sides have left: columns may have come and gone
+        since. What counts is that nothing the source still has is without a place on the target.
+
+        :param key: columns to find rows by, when the caller knows better than the plan.
+        :raises SchemaDriftError: the target lacks a column, or has it with another type.
+        :raises BinaryImpossibleError: it fits, but only as text.
+        :raises ServerError: a server cannot be asked.
+        """
+        table = self._ask(route, relation)
+        planned = {column.name: column for column in route.source.columns}
+        picks = []
+        for at, column in enumerate(relation.columns):
+            before = planned.get(column.name)
+            found = table.columns.get(column.name)
+            if before is not None and before.generated:
+                continue
+            if found is None:
+                if before is None and column.name not in self._source_types(route):
+                    continue  # dropped on both sides since
+                raise _drift(relation, route, f"The target has no column {column.name!r}")
+            if found.generated:
+                continue
+            self._check_type(relation, route, column, found, table.formatted[at])
+            picks.append(at)
+        picked = tuple(table.columns[relation.columns[at].name] for at in picks)
+        names = [column.name for column in picked]
+        key = _key(relation, route) if key is None else key
+        if not set(key) <= set(names):
+            raise _drift(relation, route, f"The target's key columns {key!r} are not in the stream")
+        return Layout(
+            route=route,
+            relation=relation,
+            columns=picked,
+            picks=None if len(picks) == len(relation.columns) else tuple(picks),
+            key=tuple(names.index(name) for name in key),
+            rest=tuple(
+                column
+                for column in table.columns.values()
+                if column not in picked and not column.generated
+            ),
+            matching=_matching(relation, route, key),
+            binary=self._plan.binary_stream,
+            indexed=any(unique <= set(key) for unique in table.unique),
+        )
+
+    def partition_condition(self, route: Route) -> str | None:
+        """What tells the rows of a leaf from its siblings', as a condition on its columns."""
+        with connect(self._source, "source", "look") as session, translated("source"):
+            query = statement("apply", "partition_condition", session.info.server_version)
+            row = session.execute(query, {"oid": route.source.oid}).fetchone()
+        return row[0] if row else None
+
+    def source_oid(self, name: Name) -> int | None:
+        """The source's table that has this name now."""
+        with connect(self._source, "source", "look") as session, translated("source"):
+            query = statement("apply", "oid", session.info.server_version)
+            row = session.execute(query, {"schema": name.schema, "name": name.name}).fetchone()
+        return row[0] if row else None
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _ask(self, route: Route, relation: StreamRelation) -> _Table:
+        if self._session is None or self._session.closed:
+            self._session = connect(self._target, "target", "look")
+        session, name = self._session, route.target.name
+        version = session.info.server_version
+        with translated("target", f"looking at {name}"):
+            found = session.execute(
+                statement("apply", "oid", version), {"schema": name.schema, "name": name.name}
+            ).fetchone()
+            if found is None:
+                raise _drift(relation, route, f"The target no longer has the table {name}")
+            oid = {"oid": found[0]}
+            rows = session.execute(statement("apply", "columns", version), oid).fetchall()
+            unique = session.execute(statement("apply", "unique_keys", version), oid).fetchall()
+            types = session.execute(
+                statement("apply", "type_names", version),
+                {
+                    "types": [column.type_oid for column in relation.columns],
+                    "modifiers": [column.modifier for column in relation.columns],
+                },
+            ).fetchall()
+        columns = {
+            row[0]: TargetColumn(
+                row[0], row[1], row[2], row[3], row[4], row[5], row[6] or "OPERATOR(pg_catalog.=)"
+            )
+            for row in rows
+        }
+        return _Table(
+            columns, [frozenset(row[0] or ()) for row in unique], [row[0] for row in types]
+        )
+
+    def _source_types(self, route: Route) -> dict[str, str]:
+        """Types of the source's columns as they are now."""
+        with connect(self._source, "source", "look") as session, translated("source"):
+            query = statement("apply", "source_types", session.info.server_version)
+            return dict(session.execute(query, {"oid": route.source.oid}).fetchall())
+
+    def _check_type(
+        self,
+        relation: StreamRelation,
+        route: Route,
+        column: StreamColumn,
+        found: TargetColumn,
+        formatted: str | None,
+    ) -> None:
+        if column.type_oid == 0:
+            return  # test_decoding: the target judges each value as it reads it
+        before = next((had for had in route.source.columns if had.name == column.name), None)
+        builtin = column.type_oid < _FIRST_USER_OID
+        if before is not None and (
+            formatted == before.type_name if builtin else before.type_oid == column.type_oid
+        ):
+            return
+        # New, or not as it was planned. Rounding to the target's old scale would lose silently.
+        now = self._source_types(route).get(column.name)
+        if now not in (None, found.type_name):
+            raise _drift(
+                relation,
+                route,
+                f"The column {column.name!r} is {now} on the source and {found.type_name} on the "
+                "target",
+            )
+        if self._plan.binary_stream and not (builtin and column.type_oid == found.type_oid):
+            raise BinaryImpossibleError(
+                f"Values of {route.label}.{column.name} cannot be carried in binary form."
+            )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """:param formatted: the types the stream speaks of, as SQL; None for those of users."""
+
+    columns: dict[str, TargetColumn]
+    unique: list[frozenset[str]]
+    formatted: list[str | None]
+
+
+def _key(relation: StreamRelation, route: Route) -> tuple[str, ...]:
+    """The plan's key as long as the source still writes it, else what it writes now.
+
+    (hazard 3: the replica identity may change at any time.)
+    """
+    if relation.identity in (None, ReplicaIdentity.FULL):
+        return route.key
+    if relation.identity is ReplicaIdentity.NOTHING:
+        return ()
+    written = tuple(column.name for column in relation.columns if column.identifies)
+    return route.key if route.key and set(route.key) <= set(written) else written
+
+
+def _drift(relation: StreamRelation, route: Route, what: str) -> SchemaDriftError:
+    return SchemaDriftError(
+        f"{what} (table {route.label}).",
+        f"Make {route.target.name} on the target like {relation.name} on the source; the task "
+        "goes on by itself.",
+        label=route.label,
+        relation=relation,
+    )
+
+
+def _matching(relation: StreamRelation, route: Route, key: tuple[str, ...]) -> Matching:
+    if key:
+        return Matching.KEY
+    if relation.identity is ReplicaIdentity.FULL or (
+        relation.identity is None and route.source.replica_identity is ReplicaIdentity.FULL
+    ):
+        return Matching.WHOLE
+    return Matching.NEVER

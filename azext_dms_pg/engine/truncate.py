@@ -1,0 +1,91 @@
+"""TRUNCATE on the target: one statement for the whole set, as on the source (hazard 22).
+
+RESTART IDENTITY is left out on purpose: sequences are set at the cutover, to what the source has
+then. CASCADE too: the source names every table it truncated, and nothing else shall be emptied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from azext_dms_pg.engine.faults import ApplyError
+from azext_dms_pg.postgres.relations import RelKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azext_dms_pg.engine.values import Plan, Route
+
+class Truncater:
+    """Empties target tables.
+
+    :param condition: asks the source which rows a leaf holds, as SQL on its columns.
+    """
+
+    def __init__(self, plan: Plan, condition: Callable[[Route], str | None]) -> None:
+        self._plan = plan
+        self._condition = condition
+
+    def truncate(self, session: psycopg.Connection[Any], routes: tuple[Route, ...]) -> None:
+        """Inside the caller's transaction.
+
+        :raises ApplyError: which rows of a shared target table went cannot be told.
+        """
+        whole, parts = self._sort(routes)
+        if whole:
+            names = [_named(route) for route in whole]
+            session.execute("SAVEPOINT dms_pg_truncate")
+            try:
+                session.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
+            except psycopg.errors.FeatureNotSupported:
+                # A table that references one of these is not among them; the source had no such
+                # key, or has dropped it.
+                session.execute("ROLLBACK TO SAVEPOINT dms_pg_truncate")
+                for name in names:
+                    session.execute(sql.SQL("DELETE FROM {}").format(name))
+            session.execute("RELEASE SAVEPOINT dms_pg_truncate")
+        for route in parts:
+            # Prepared: what the source calls a condition can then be no second statement.
+            session.execute(
+                sql.SQL("DELETE FROM {} WHERE {}").format(_named(route), self._rows_of(route)),
+                prepare=True,
+            )
+
+    def _sort(self, routes: tuple[Route, ...]) -> tuple[list[Route], list[Route]]:
+        """Routes whose target is emptied altogether (one a target), and leaves that share one."""
+        gone = {route.source.oid for route in routes}
+        whole: dict[object, Route] = {}
+        parts = []
+        for route in routes:
+            sharing = {
+                other.source.oid
+                for other in self._plan.routes
+                if other.target.name == route.target.name
+            }
+            if sharing <= gone:
+                whole[route.target.name] = route
+            else:
+                parts.append(route)
+        return list(whole.values()), parts
+
+    def _rows_of(self, route: Route) -> sql.SQL:
+        condition = self._condition(route)
+        if condition is None or "satisfies_hash_partition" in condition:
+            raise ApplyError(
+                f"{route.source.name} was truncated on the source; on the target its rows are in "
+                f"{route.target.name} together with others, and cannot be told from them.",
+                f"Delete these rows from {route.target.name} by hand is not enough once later "
+                "changes have come: cancel the task and begin anew.",
+                label=route.label,
+            )
+        return sql.SQL(condition)  # the source's own partition bound
+
+
+def _named(route: Route) -> sql.Composed:
+    only = route.only and route.target.kind is RelKind.TABLE
+    return sql.SQL("ONLY {}" if only else "{}").format(
+        sql.Identifier(route.target.name.schema, route.target.name.name)
+    )

@@ -31,34 +31,17 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from tests.support import account, packages, processes
+from tests.support import account, cluster, packages, processes
+from tests.support.cluster import Setting
 from tests.support.packages import VERSIONS, Installation, Package, Unavailable
 
 __all__ = ["VERSIONS", "Package", "Server", "Unavailable", "client_program"]
-
-Setting = str | int | float | bool
 
 START_SECONDS = 60
 STOP_SECONDS = 60
 GUARD = Path(__file__).with_name("guard.py")
 # Below the ephemeral range, so that no outgoing connection takes the port while we restart.
 PORTS = range(20000, 32000)
-
-DEFAULTS: Mapping[str, Setting] = {
-    "listen_addresses": "127.0.0.1",
-    "wal_level": "logical",
-    "max_replication_slots": 20,
-    "max_wal_senders": 20,
-    "max_connections": 200,
-    "max_prepared_transactions": 10,
-    "shared_buffers": "128MB",
-    "huge_pages": False,
-    "lc_messages": "C",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_line_prefix": "%m [%p] %d %a ",
-    "logging_collector": False,
-}
 
 
 def client_program(name: str) -> str:
@@ -117,7 +100,7 @@ class Server:
 
         :param directory: where to keep it, e.g. a small tmpfs; a private one by default. Must
             be a directory the server's account can enter when we are root.
-        :param settings: on top of ``DEFAULTS``.
+        :param settings: on top of ``cluster.DEFAULTS``.
         :param fsync: off by default: a crash of the *process* loses nothing either way, and
             only a crash of the machine would.
         :param hba: lines put before the default pg_hba.conf lines (SCRAM for everybody).
@@ -132,8 +115,12 @@ class Server:
         server = cls(installation, home, owns_home=directory is None)
         atexit.register(server.destroy)
         try:
-            server._initdb(initdb)
-            server._configure({**DEFAULTS, **_durability(fsync), **(settings or {})}, tls, hba)
+            cluster.initialise(installation, home, server.superuser, server.password, initdb)
+            lines = {**(settings or {}), "unix_socket_directories": str(server._sockets)}
+            if tls:
+                server.ca_file, more = cluster.certificates(home)
+                lines |= more
+            cluster.configure(server.data, lines, fsync=fsync, hba=hba)
             server._run(port)
         except BaseException:
             server.destroy()
@@ -278,60 +265,6 @@ class Server:
 
     # -- making it run ---------------------------------------------------------------------
 
-    def _initdb(self, more: Sequence[str]) -> None:
-        secret = self._home / "password"
-        secret.write_text(self.password)
-        secret.chmod(0o600)
-        account.hand_over(secret)
-        who = account.server_account()
-        command = [
-            str(self._installation.bin / "initdb"),
-            "--pgdata",
-            str(self.data),
-            "--username",
-            self.superuser,
-            "--pwfile",
-            str(secret),
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            *more,
-        ]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self._home,
-            env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
-            user=who.uid if who else None,
-            group=who.gid if who else None,
-        )
-        secret.unlink()
-        if done.returncode != 0:
-            raise RuntimeError(f"initdb of {self.package} failed:\n{done.stdout}{done.stderr}")
-
-    def _configure(self, settings: Mapping[str, Setting], tls: bool, hba: Sequence[str]) -> None:
-        lines = {**settings, "unix_socket_directories": str(self._sockets)}
-        if tls:
-            from tests.support import certificates
-
-            files = certificates.make(self._home)
-            account.hand_over(files.key)
-            lines |= {
-                "ssl": True,
-                "ssl_cert_file": str(files.certificate),
-                "ssl_key_file": str(files.key),
-            }
-            # The home is private to the server's account; a client must be able to read this.
-            self.ca_file = files.ca
-        with (self.data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = {_literal(value)}\n" for name, value in lines.items())
-        if hba:
-            path = self.data / "pg_hba.conf"
-            path.write_text("\n".join(hba) + "\n" + path.read_text())
-
     def _run(self, port: int | None) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -386,18 +319,6 @@ class Server:
             if pipe is not None:
                 pipe.close()
         self._guard = None
-
-
-def _durability(fsync: bool) -> dict[str, Setting]:
-    return {} if fsync else {"fsync": False, "full_page_writes": False}
-
-
-def _literal(value: Setting) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, (int, float)):
-        return str(value)
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _free_port() -> int:

@@ -68,18 +68,22 @@ class Az:
             file.write("[cloud]\nname = StandIn\n")
         self.check("login", "--service-principal", "-u", CLIENT, "-p", SECRET, "--tenant", TENANT)
 
+    def variables(self, **more: str) -> dict[str, str]:
+        """The environment of a command: nothing of the user's own Azure or PostgreSQL."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+        return {
+            **kept,
+            "AZURE_CONFIG_DIR": str(self.config),
+            "AZURE_EXTENSION_DIR": str(self.extensions),
+            **self.environment,
+            **more,
+        }
+
     def run(self, *arguments: str, **environment: str) -> Result:
         """Run one command without a terminal."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
         done = subprocess.run(
             [sys.executable, "-m", "azure.cli", *arguments],
-            env={
-                **kept,
-                "AZURE_CONFIG_DIR": str(self.config),
-                "AZURE_EXTENSION_DIR": str(self.extensions),
-                **self.environment,
-                **environment,
-            },
+            env=self.variables(**environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

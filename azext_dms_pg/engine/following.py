@@ -28,13 +28,27 @@ if TYPE_CHECKING:
 
 Session = psycopg.Connection[Any]
 
-# READY_TO_COMPLETE is given back when the lag grows beyond this: it would no longer be true that
-# a cutover takes moments.
-_READY_LAG_SECONDS = 30.0
+# In step: this near to the source, in the commit times and in the WAL.
+_STEP_SECONDS = 2.0
+_STEP_BYTES = 4 << 20
+# READY_TO_COMPLETE is given back after so long out of step: it would no longer be true that a
+# cutover takes moments.
+_OUT_OF_STEP_SECONDS = 30.0
 # Rounds of fences that may find somebody still writing before the cutover goes on regardless.
 _QUIET_ROUNDS = 5
 _DRIFT_POLL_SECONDS = 2.0
 _REQUEST_POLL_SECONDS = 0.2
+
+
+def _in_step(position: Position) -> bool:
+    """Whether the target is a moment behind at most, also while the source is being written to.
+
+    The lag alone compares two machines' clocks; the distance in the WAL does not lie.
+    """
+    distance = position.server_lsn - position.applied_lsn
+    return position.caught_up or (
+        0.0 < position.lag < _STEP_SECONDS and 0 <= distance < _STEP_BYTES
+    )
 
 
 class Following:
@@ -52,6 +66,7 @@ class Following:
         self._command: CommandRecord | None = None
         self._fences = 0
         self._polled = 0.0
+        self._in_step_at = 0.0
 
     def until_cutover(self, source: Session, target: Session) -> bool:
         """Apply changes until a cutover was asked for and its fence has passed.
@@ -103,11 +118,16 @@ class Following:
         )
         if self._state is MigrationState.COMPLETING:
             return
-        if position.caught_up and self._state is not MigrationState.READY_TO_COMPLETE:
-            self._state = MigrationState.READY_TO_COMPLETE
-            self._board.flush()
-            self._journal.state(self._state, "in step with the source; ready for the cutover")
-        elif position.lag > _READY_LAG_SECONDS and self._state is MigrationState.READY_TO_COMPLETE:
+        if _in_step(position):
+            self._in_step_at = time.monotonic()
+            if self._state is not MigrationState.READY_TO_COMPLETE:
+                self._state = MigrationState.READY_TO_COMPLETE
+                self._board.flush()
+                self._journal.state(self._state, "in step with the source; ready for the cutover")
+        elif (
+            self._state is MigrationState.READY_TO_COMPLETE
+            and time.monotonic() - self._in_step_at > _OUT_OF_STEP_SECONDS
+        ):
             self._state = MigrationState.RUNNING
             self._journal.state(self._state, "catching up with the source again")
 

@@ -65,7 +65,7 @@ class LogReader:
 
     def _files(self) -> list[Path]:
         """The older pieces of a file first, so that lines of one moment keep their order."""
-        return sorted(self._directory.log.glob(f"{self._task}.*"), key=_age, reverse=True)
+        return sorted(self._directory.log.glob(f"{self._task}.*"), key=_age)
 
     def _read_on(self, path: Path) -> list[Line]:
         try:
@@ -97,4 +97,4 @@ def _parse(text: str, written: str) -> Line:
 
 def _age(path: Path) -> tuple[str, int]:
     piece = path.suffix[1:]
-    return (path.stem, int(piece)) if piece.isdecimal() else (path.name, 0)
+    return (path.stem, -int(piece)) if piece.isdecimal() else (path.name, 0)

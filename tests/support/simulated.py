@@ -1,13 +1,13 @@
 """A local task without a migration: rows in the store, as a worker would write them.
 
 For everything that only looks: it can be shown any state at once, without servers. While the
-task is ``alive`` this process holds the lock a supervisor would hold.
+task is ``alive`` this process holds the locks its workers would hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +40,14 @@ class Simulated:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """Be the task's supervisor for a while."""
-        with Lock(self.directory.run / f"{self.task.id}.lock"):
+        """Be the task's supervisor, and the worker of every database, for a while."""
+        names = ["", *(f".{number}" for number in range(len(self.journals)))]
+        with ExitStack() as held:
+            for name in names:
+                held.enter_context(Lock(self.directory.run / f"{self.task.id}{name}.lock"))
             self.state(TaskState.RUNNING)
+            for journal in self.journals:
+                journal.heartbeat()
             yield
 
 

@@ -1,0 +1,1 @@
+"""Who answers for a service: this machine, or Azure."""

@@ -1,0 +1,1 @@
+"""The dialect: everything that speaks to a PostgreSQL server and knows no task."""

@@ -121,10 +121,12 @@ def test_a_second_cutover_changes_nothing(store: Store, task: TaskRecord) -> Non
 
 def test_threads_may_share_a_store(store: Store, task: TaskRecord) -> None:
     journal = progress.Journal(store, task.id, 0)
-    threads = [
-        threading.Thread(target=lambda: [journal.progress({}, [1, 2, 3], None) for _ in range(20)])
-        for _ in range(4)
-    ]
+
+    def work() -> None:
+        for _ in range(20):
+            journal.progress({}, [1, 2, 3], None)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -113,6 +113,15 @@ class Journal:
         """Say why nothing moves at this moment; empty texts take it back."""
         self._update({"problem": message, "action": action})
 
+    def has_passed(self, state: MigrationState) -> bool:
+        """Whether the database was ever in that state, in this process or an earlier one."""
+        return bool(
+            self._store.query(
+                "SELECT 1 FROM passage WHERE task = ? AND ordinal = ? AND state = ? LIMIT 1",
+                (*self._key, state.value),
+            )
+        )
+
     def load_ended(self) -> None:
         """Stamp the end of the full load; a worker that resumes does not move the stamp."""
         with self._store.transaction() as connection:

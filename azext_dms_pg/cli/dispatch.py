@@ -7,11 +7,12 @@ SDK nor the login is touched for a local service.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.backends.base import ServiceAddress
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
-from azext_dms_pg.errors import ConflictError, NotFoundError
+from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.azure import AzureBackend
@@ -22,9 +23,24 @@ LOCAL = "local"
 
 
 def local() -> LocalBackend:
+    """The services on this machine.
+
+    :raises InputError: the operating system lacks what workers need.
+    """
+    if not _can_be_local():
+        raise InputError(
+            "Services on this machine need Linux or macOS: workers use file locks and signals"
+            " that Windows does not have.",
+            "Use the Windows Subsystem for Linux (wsl --install), or a service on Azure.",
+            code="PlatformNotSupported",
+        )
     from azext_dms_pg.backends.local import LocalBackend
 
     return LocalBackend()
+
+
+def _can_be_local() -> bool:
+    return os.name == "posix"
 
 
 def is_local(cmd: Any, where: ServiceAddress) -> bool:
@@ -104,4 +120,4 @@ def names_azure(cmd: Any) -> bool:
 
 def _may_be_local(cmd: Any) -> bool:
     wanted = cmd.cli_ctx.data.get("subscription_id")
-    return wanted in {None, LOCAL_SUBSCRIPTION}
+    return _can_be_local() and wanted in {None, LOCAL_SUBSCRIPTION}

@@ -109,4 +109,6 @@ def _completed(text: str | None, side: inputs.Side) -> dict[str, Any]:
             f"Give {side.option} FILE.",
             code="MissingArgument",
         )
-    return inputs.complete(inputs.connection_json(text, side), side, token_allowed=False)
+    return inputs.complete(
+        inputs.connection_json(text, side), side, token_allowed=False, postgresql=False
+    )

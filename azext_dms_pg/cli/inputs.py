@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azext_dms_pg.cli import lenient
+from azext_dms_pg.cli import lenient, passfile
 from azext_dms_pg.errors import InputError
 from azext_dms_pg.model.connection import ENTRA_ID, Connection
 from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
@@ -106,21 +106,35 @@ def connection_json(value: str | None, side: Side, flags: Flags | None = None) -
             f"{side.option}: expected one JSON object, found {_kind(wire)}.",
             'Write for example {"userName": "postgres", "serverName": "db.example.com"}.',
         )
+    if wire.get("password") and _existing_file(value) is None:
+        from knack.log import get_logger
+
+        get_logger(__name__).warning(
+            "%s: a password on the command line can be read by other users of this machine and"
+            " stays in the shell's history. Set %s instead.",
+            side.option,
+            side.variable("PASSWORD"),
+        )
     return flags.over(wire)
 
 
-def complete(wire: dict[str, Any], side: Side, *, token_allowed: bool) -> dict[str, Any]:
-    """Add what is missing of user and password: environment first, then a prompt.
+def complete(
+    wire: dict[str, Any], side: Side, *, token_allowed: bool, postgresql: bool = True
+) -> dict[str, Any]:
+    """Add what is missing of user and password: environment, libpq's password file, prompt.
 
     :param token_allowed: a connection may sign in with Microsoft Entra ID instead: because it
         says so, or because it goes to an Azure server and the password is left empty.
+    :param postgresql: libpq's password file is meant for this server.
     """
     filled = dict(wire)
     if not filled.get("userName"):
         filled["userName"] = os.environ.get(side.variable("USER")) or _ask(side, "user")
     if filled.get("password"):
         return filled
-    filled["password"] = os.environ.get(side.variable("PASSWORD"))
+    filled["password"] = os.environ.get(side.variable("PASSWORD")) or (
+        _from_passfile(filled) if postgresql else None
+    )
     if filled["password"] or (token_allowed and _wants_token(filled)):
         return filled
     optional = token_allowed and is_azure_server(filled)
@@ -150,6 +164,15 @@ def _wants_token(wire: dict[str, Any]) -> bool:
     return isinstance(authentication, str) and authentication.lower() == ENTRA_ID.lower()
 
 
+def _from_passfile(wire: dict[str, Any]) -> str | None:
+    return passfile.password(
+        str(wire["serverName"]).strip(),
+        str(wire.get("port") or 5432).strip(),
+        str(wire.get("databaseName") or "postgres").strip(),
+        str(wire["userName"]).strip(),
+    )
+
+
 def is_azure_server(wire: dict[str, Any]) -> bool:
     server = wire.get("serverName")
     return isinstance(server, str) and server.strip().lower().endswith(
@@ -173,7 +196,7 @@ def _ask(side: Side, what: str, *, optional: bool = False) -> str:
         raise InputError(
             f"The {side.name} {what} is missing and there is no terminal to ask for it.",
             f'Set the environment variable {variable}, or put "{key}" into the file given with'
-            f" {side.option}.",
+            f" {side.option}" + (" or into ~/.pgpass." if what == "password" else "."),
             code="NoTerminal",
         ) from None
     return answer

@@ -6,6 +6,7 @@ from typing import Any
 
 from azure.cli.core.commands.parameters import (
     get_enum_type,
+    get_generic_completion_list,
     get_location_type,
     get_three_state_flag,
     tags_type,
@@ -178,8 +179,10 @@ def _task_input(loader: Any) -> None:
     with loader.argument_context("dms project task create") as c:
         c.argument(
             "task_type",
-            get_enum_type(platforms.TASK_TYPES),
-            help="By default OnlineMigration for PostgreSQL, OfflineMigration otherwise.",
+            options_list=["--task-type"],
+            completer=get_generic_completion_list(platforms.TASK_TYPES),
+            help="OnlineMigration (the default for PostgreSQL), OfflineMigration (otherwise), or"
+            " ReplicateChanges (MySQL).",
         )
         for side in ("source", "target"):
             c.argument(

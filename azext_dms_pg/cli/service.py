@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from knack.log import get_logger
+from knack.util import CLIError
+
 from azext_dms_pg.backends.base import ServiceAddress
 from azext_dms_pg.cli import dispatch
 from azext_dms_pg.cli.waiting import Condition, wait
@@ -60,16 +63,13 @@ def list_services(cmd: Any, resource_group_name: str | None = None) -> Rows:
         return here
     try:
         return here + dispatch.azure(cmd).services.list(resource_group_name)
-    except DmsPgError as error:
+    except (DmsPgError, CLIError) as error:  # CLIError: a login that has expired
         if not here:
             raise
         # A group that holds only local services need not exist on Azure.
-        if error.code != "ResourceGroupNotFound":
-            from knack.log import get_logger
-
-            get_logger(__name__).warning(
-                "Only the services on this machine are listed. %s %s", error.message, error.action
-            )
+        if getattr(error, "code", "") != "ResourceGroupNotFound":
+            text = f"{error} {getattr(error, 'action', '')}".strip()
+            get_logger(__name__).warning("Only the services on this machine are listed. %s", text)
         return here
 
 

@@ -17,6 +17,10 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for side in ("SOURCE", "TARGET"):
         for what in ("USER", "PASSWORD"):
             monkeypatch.delenv(f"AZEXT_DMS_PG_{side}_{what}", raising=False)
+    monkeypatch.setenv("PGPASSFILE", "/nowhere")
+
+
+HERE: dict[str, Any] = {"serverName": "s"}
 
 
 @pytest.fixture
@@ -113,22 +117,22 @@ def test_environment_wins_over_prompt(
 ) -> None:
     monkeypatch.setenv("AZEXT_DMS_PG_TARGET_USER", "u")
     monkeypatch.setenv("AZEXT_DMS_PG_TARGET_PASSWORD", "p")
-    filled = inputs.complete({}, TARGET, token_allowed=False)
+    filled = inputs.complete(HERE, TARGET, token_allowed=False)
     assert (filled["userName"], filled["password"]) == ("u", "p")
     assert answers == {}
 
 
 def test_prompts_are_those_of_core(answers: dict[str, str]) -> None:
     answers.update({"Source Database Username: ": "u", "Source Database Password: ": "p"})
-    filled = inputs.complete({"userName": None}, SOURCE, token_allowed=False)
+    filled = inputs.complete({**HERE, "userName": None}, SOURCE, token_allowed=False)
     assert (filled["userName"], filled["password"]) == ("u", "p")
 
 
 @pytest.mark.parametrize(
     ("wire", "variable", "key"),
     [
-        ({}, "AZEXT_DMS_PG_SOURCE_USER", "userName"),
-        ({"userName": "u"}, "AZEXT_DMS_PG_SOURCE_PASSWORD", "password"),
+        (HERE, "AZEXT_DMS_PG_SOURCE_USER", "userName"),
+        ({**HERE, "userName": "u"}, "AZEXT_DMS_PG_SOURCE_PASSWORD", "password"),
     ],
 )
 def test_without_terminal(wire: dict[str, Any], variable: str, key: str) -> None:
@@ -182,3 +186,17 @@ def test_blanks_around_values_go() -> None:
     assert (read.server, read.user) == ("a", "dms@b")
     assert read.password is not None
     assert read.password.reveal() == " p "
+
+
+def test_password_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "pgpass"
+    path.write_text("# note\nother:*:*:*:wrong\ndb\\:1:5432:*:me:se\\:cr:et\n*:*:*:*:any\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(path))
+    wire = {"serverName": " db:1", "userName": "me"}
+    assert inputs.complete(wire, SOURCE, token_allowed=False)["password"] == "se:cr:et"
+    wire["port"] = "1"
+    assert inputs.complete(wire, SOURCE, token_allowed=False)["password"] == "any"
+    path.chmod(0o640)
+    with pytest.raises(InputError):
+        inputs.complete(wire, SOURCE, token_allowed=False)

@@ -19,7 +19,7 @@ from tests.support.databases import Database
 Connection = psycopg.Connection[TupleRow]
 
 CLERKS = 3
-PAUSE = 0.004  # seconds between two transactions of a clerk, on average
+PAUSE = 0.01  # seconds between two transactions of a clerk, on average
 RENTALS, CUSTOMERS, FILMS, COPIES = 220_000, 20_000, 6_000, 50_000
 
 RENT = """

@@ -177,7 +177,7 @@ def _line(progress: Json, transactions: int) -> str:
         f"  {progress['done']:>2}/{progress['tables']:<2} tables"
         f"  {progress['rows']:>7,} rows"
         f"  {progress['appliedChanges']:>7,} changes"
-        f"  [dim]shop: {transactions:,} transactions[/]"
+        f"  [dim]shop: {transactions:,} commits[/]"
     )
 
 

@@ -101,7 +101,7 @@ def test_queries_of_the_tutorial(tutorial: Tutorial, dvdrental: Pair) -> None:
         "table": "public.Film", "rows": 1000, "inserts": 0, "updates": 50, "deletes": 5,
     }  # fmt: skip
     query = "properties.output[?databaseName && migrationState].[incomingChanges, appliedChanges]"
-    assert tutorial.show(query=query) == [[57, 57]]
+    assert tutorial.show(query=query) == [[0, 57]]
     table = tutorial.type(
         f"az dms project task show {PROJECT} -n Runnowtask --expand output -o table"
     )

@@ -13,6 +13,8 @@ import logging
 import random
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -27,6 +29,7 @@ from azext_dms_pg.engine.memory import recall, remember
 from azext_dms_pg.engine.parts import source_oid
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
+from azext_dms_pg.engine.schema_copy import copy_schema
 from azext_dms_pg.engine.statistics import collect_statistics
 from azext_dms_pg.errors import (
     ConflictError,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.job import Job
     from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.engine.values import Plan
+    from azext_dms_pg.model.finding import Finding
     from azext_dms_pg.postgres.checkpoint import Checkpoint
     from azext_dms_pg.state.progress import Journal
 
@@ -163,9 +167,25 @@ class Migration:
 
     def _validate(self, source: Session, target: Session) -> Plan | None:
         """Check everything; None when this database or a sibling may not be migrated."""
+        if not self._job.options.migrate_schema:
+            return self._examine(source, target)
+        self._journal.state(MigrationState.VALIDATING, "creating the schema on the target")
+        # Checked together with the schema it would have, which goes again if that is not enough.
+        job = self._job
+        with target.transaction() as attempt:
+            with TemporaryDirectory(prefix=f"{job.id}.", dir=job.slots.parent) as scratch:
+                found = copy_schema(source, target, job.source, Path(scratch))
+            plan = self._examine(source, target, found)
+            if plan is None:
+                raise psycopg.Rollback(attempt)
+        return plan
+
+    def _examine(
+        self, source: Session, target: Session, noticed: tuple[Finding, ...] = ()
+    ) -> Plan | None:
         self._journal.state(MigrationState.VALIDATING, "checking source and target")
         surveys = survey(source), survey(target, contents=True)
-        findings = preflight(*surveys, self._job.database, self._job.settings)
+        findings = noticed + preflight(*surveys, self._job.database, self._job.settings)
         self._journal.findings(findings)
         blockers = [item for item in findings if item.severity is Severity.BLOCKER]
         if blockers:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row, tuple_row
 
 from azext_dms_pg.postgres import assemble
@@ -40,11 +41,13 @@ _PROBES = 200
 def survey(connection: psycopg.Connection[Any], *, contents: bool = False) -> Survey:
     """Survey the database this connection is to, in one read-only snapshot.
 
-    :param connection: from ``connect.connect``, outside a transaction.
+    :param connection: from ``connect.connect``; inside a transaction it sees what that has made.
     :param contents: also find out which tables hold rows (for a target).
     """
+    alone = connection.info.transaction_status is TransactionStatus.IDLE
     with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        if alone:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         # A table that somebody holds locked makes the survey fail instead of hang.
         connection.execute("SET LOCAL lock_timeout = '30s'")
         return _Reader(connection).survey(contents=contents)

@@ -27,6 +27,7 @@ from typing import Any
 from azext_dms_pg.backends.base import ProjectAddress, ServiceAddress, TaskAddress
 from azext_dms_pg.backends.local import LocalBackend
 from azext_dms_pg.model.connection import Connection, Secret
+from azext_dms_pg.model.options import DEFAULTS, TaskOptions
 from azext_dms_pg.model.task_input import SOURCE_PLATFORM, TARGET_PLATFORM, DatabaseInput, TaskInput
 from tests.support import oracle, processes
 from tests.support.databases import Database
@@ -199,6 +200,7 @@ class Mover:
         source_settings: Mapping[str, str] | None = None,
         source_login: Login | None = None,
         target_login: Login | None = None,
+        options: TaskOptions = DEFAULTS,
     ) -> Task:
         """Create a task and return at once."""
         if not self._tasks:
@@ -226,7 +228,7 @@ class Mover:
         )
         task = Task(self.backend, where, source, target, self.directory, before)
         self._tasks.append(task)
-        self.backend.tasks.create(where, task_input)
+        self.backend.tasks.create(where, task_input, options)
         return task
 
     def whole(

@@ -6,6 +6,7 @@ waits for it where the caller needs the result.
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
         for path in directory.glob(f"{task.id}*"):
             if path.is_file():
                 path.unlink(missing_ok=True)
+            elif path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def clear_away_validation(tree: Tree, project: ProjectRecord, name: str) -> None:

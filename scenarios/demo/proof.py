@@ -35,7 +35,10 @@ def show(console: Console, stage: Stage, ending: Ending) -> bool:
         "Left on the source",
         "; ".join(oracle.source_leftovers(stage.source)) or "nothing",
     )
-    facts.add_row("Downtime, shop closed to COMPLETE", f"{ending.downtime:.1f} s")
+    facts.add_row(
+        "Downtime, last write to COMPLETE",
+        f"{ending.downtime:.1f} s, {ending.cutover:.1f} s of it after az had handed the command on",
+    )
     console.print(facts)
     for line in report.differences:
         console.print(f"[red]{line}", highlight=False)

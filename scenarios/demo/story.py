@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,16 @@ class StoryError(RuntimeError):
 
 @dataclass(frozen=True)
 class Ending:
-    """What is worth proving once the story is over."""
+    """What is worth proving once the story is over.
+
+    :param downtime: seconds from the last write to COMPLETE.
+    :param cutover: the part of it after the cutover command had arrived.
+    """
 
     catalogue_before: frozenset[str]
     downtime: float
+    cutover: float
     changes_applied: int
-    rows_loaded: int
 
 
 def play(terminal: Terminal, stage: Stage) -> Ending:
@@ -47,7 +52,7 @@ def play(terminal: Terminal, stage: Stage) -> Ending:
     terminal.chapter(3, "A service, a project and a task")
     _resources(terminal, stage)
     terminal.chapter(4, "Watch it load while the shop stays open")
-    last = _until(terminal, stage, "runnowtask", "READY_TO_COMPLETE")
+    _until(terminal, stage, "runnowtask", "READY_TO_COMPLETE")
     terminal.run(
         f"az dms project task show {TASK} --name Runnowtask --expand output"
         " --query 'properties.output[].migrationState | [0]'"
@@ -58,10 +63,10 @@ def play(terminal: Terminal, stage: Stage) -> Ending:
     )
     terminal.chapter(5, "Close the shop and cut over")
     stage.shop.close()
-    closed = time.monotonic()
+    closed = datetime.now(timezone.utc)
     terminal.run(f"az dms project task cutover {TASK} --name Runnowtask --object-name dvdrental")
     last = _until(terminal, stage, "Runnowtask", "COMPLETE")
-    downtime = time.monotonic() - closed
+    ended, asked = (datetime.fromisoformat(last[name]) for name in ("endedOn", "cutoverOn"))
     terminal.run(
         f"az dms project task show {TASK} -n Runnowtask --expand output "
         "--query 'properties.output[?resultType==`DatabaseLevelOutput`] | [0]'",
@@ -73,7 +78,12 @@ def play(terminal: Terminal, stage: Stage) -> Ending:
     terminal.run(f"az dms project task delete {TASK} -n runnowtask -y")
     terminal.run(f"az dms project delete {SERVICE} -n PGMigration -y")
     terminal.run("az dms delete -g PostgresDemo -n PostgresCLI -y")
-    return Ending(before, downtime, last["appliedChanges"], last["rows"])
+    return Ending(
+        before,
+        (ended - closed).total_seconds(),
+        (ended - asked).total_seconds(),
+        last["appliedChanges"],
+    )
 
 
 def _schema(terminal: Terminal, stage: Stage) -> frozenset[str]:
@@ -168,6 +178,8 @@ def _progress(outputs: list[Json]) -> Json:
         "tables": len(tables),
         "rows": sum(table.get("fullLoadTotalRows") or 0 for table in tables),
         "appliedChanges": database.get("appliedChanges") or 0,
+        "cutoverOn": database.get("cutoverOn"),
+        "endedOn": database.get("endedOn"),
     }
 
 

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
-WIDTH = 100
+WIDTH = 118  # when there is no terminal to ask
+FOLD = 94
 
 
 class CommandFailedError(RuntimeError):
@@ -85,7 +86,7 @@ class Terminal:
 def console() -> Console:
     """Colours when there is a terminal; a fixed width when there is none."""
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        return Console(width=min(Console().width, WIDTH + 20))
+        return Console()
     return Console(width=WIDTH, no_color=True, force_terminal=False)
 
 
@@ -93,7 +94,7 @@ def _folded(words: list[str]) -> str:
     """The command over several lines, as a person would type it."""
     lines = [words[0]]
     for word in words[1:]:
-        if len(lines[-1]) + len(word) + 1 > WIDTH - 6:
+        if len(lines[-1]) + len(word) + 1 > FOLD:
             lines[-1] += " \\"
             lines.append("      " + word)
         else:

@@ -218,14 +218,18 @@ def _task_input(loader: Any) -> None:
             arg_group="Databases",
             help="Only these tables of the one database given with --databases.",
         )
-        for name, what in (
-            ("schema", "compare the schemas of source and target"),
-            ("data_integrity", "compare checksums of source and target"),
-            ("query_analysis", "run queries of the source on the target"),
+        for name, short, what in (
+            ("schema", "schema", "compare the schemas of source and target"),
+            ("data_integrity", "data", "compare checksums of source and target"),
+            ("query_analysis", "queries", "run queries of the source on the target"),
         ):
             c.argument(
                 f"enable_{name}_validation",
                 get_three_state_flag(),
+                options_list=[
+                    f"--enable-{name.replace('_', '-')}-validation",
+                    f"--validate-{short}",
+                ],
                 help=f"For SQL only: {what} afterwards.",
             )
 

@@ -67,6 +67,7 @@ class Following:
         self._fences = 0
         self._polled = 0.0
         self._in_step_at = 0.0
+        self._began = time.monotonic()
 
     def until_cutover(self, source: Session, target: Session) -> bool:
         """Apply changes until a cutover was asked for and its fence has passed.
@@ -118,7 +119,9 @@ class Following:
         )
         if self._state is MigrationState.COMPLETING:
             return
-        if _in_step(position):
+        # A stream that has just begun looks in step because nothing has arrived yet.
+        warm = time.monotonic() - self._began > _STEP_SECONDS
+        if position.caught_up or (warm and _in_step(position)):
             self._in_step_at = time.monotonic()
             if self._state is not MigrationState.READY_TO_COMPLETE:
                 self._state = MigrationState.READY_TO_COMPLETE

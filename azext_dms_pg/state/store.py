@@ -53,7 +53,11 @@ class Store:
                 check_same_thread=False,
             )
             self._connection.row_factory = sqlite3.Row
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.DatabaseError as error:
             raise self._refuse(error) from error
         except OSError as error:

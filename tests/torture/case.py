@@ -145,6 +145,11 @@ class Case:
             and processes.alive(int(entry.name))
         ]
 
+    def close_store(self) -> None:
+        """Before the state file is replaced under our feet; ``reopen`` follows."""
+        for backend in (self.backend, self.watch.backend):
+            backend._tree.store.close()
+
     def reopen(self) -> None:
         """After the state file was replaced under our feet."""
         self.backend = LocalBackend(self.directory)

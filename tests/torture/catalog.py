@@ -17,7 +17,7 @@ _STREAM = frozenset({"streaming", "ready", "cutover"})
 # The moments a lock on the target can keep from passing, and the seconds over which the fault
 # is spread after a moment was seen.
 HOLDABLE = frozenset({"building", "cutover"})
-SPREAD = {"validating": 0.8, "preparing": 0.15, "loading": 0.8, "building": 0.1, "cutover": 0.4}
+SPREAD = {"validating": 0.8, "preparing": 0.15, "loading": 0.3, "building": 0.1, "cutover": 0.4}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Observer:
         self._directory = directory
         self._where = where
         self._task_id = task_id
-        self._backend = LocalBackend(directory)
+        self.backend = LocalBackend(directory)
         self._last = ""
         self._suspicions: dict[str, int] = {}
         self._ending = threading.Event()
@@ -72,7 +72,7 @@ class Observer:
 
     def reopen(self) -> None:
         """The state file was replaced; call it blind."""
-        self._backend = LocalBackend(self._directory)
+        self.backend = LocalBackend(self._directory)
 
     def holder(self, name: str) -> int | None:
         """Process id of a living supervisor (``""``) or worker (``".0"``)."""
@@ -95,7 +95,7 @@ class Observer:
     def _look(self) -> None:
         dead_before = {name: self._dead(name) for name in ("", ".0")}
         try:
-            shown = self._backend.tasks.show(self._where, expand="output")["properties"]
+            shown = self.backend.tasks.show(self._where, expand="output")["properties"]
         except DmsPgError as error:
             self._lie(f"show failed: {error.code} {error.message}")
             return

@@ -73,18 +73,20 @@ def draw(seed: int, allowed: frozenset[str]) -> Plan:
     if any(catalog.FAULTS[strike.fault].terminal for strike in strikes):
         ending = "failed"
     settings = {
-        "maxRate": random.choice(["1MB", "2MB", "4MB"]),
+        "maxRate": random.choice(["256kB", "512kB", "1MB"]),
         "parallelTables": random.choice(["1", "2", "4"]),
     }
     if random.random() < 0.3:
-        settings["batchChanges"] = random.choice(["1", "7", "50"])
+        settings["batchChanges"] = random.choice(["20", "100", "500"])
     if random.random() < 0.2:
         settings["partBytes"] = "1MB"
     if random.random() < 0.2:
         settings["binary"] = "false"
     if random.random() < 0.15:
         settings["deferIndexes"] = "false"
-    source_settings = {"plugin": "test_decoding"} if random.random() < 0.15 else {}
+    # The package of version 16 ships no contrib, test_decoding with it.
+    forced = random.random() < 0.15 and pair[0] != 16
+    source_settings = {"plugin": "test_decoding"} if forced else {}
     return Plan(
         seed,
         pair,

@@ -23,6 +23,7 @@ from azext_dms_pg.postgres.changes import (
     StreamRelation,
     Truncate,
 )
+from azext_dms_pg.postgres.encodings import to_utf8
 from azext_dms_pg.postgres.test_decoding import TextChange, TextColumn
 from azext_dms_pg.postgres.walsender import PAYLOAD, header
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.postgres.changes import Fields
     from azext_dms_pg.postgres.relations import Name
 
+_TABLE = b"table "  # only these messages hold the user's text
 _FIRST_USER_OID = 16384
 _NAME_OID = 19
 
@@ -171,6 +173,7 @@ class TextFeed:
         self._by_oid = {route.source.oid: route for route in plan.routes}
         self._current: dict[int, Layout] = {}
         self._by_key: dict[tuple[Layout, frozenset[str]], Layout] = {}
+        self._to_utf8 = to_utf8(plan.source_encoding)
         self.ignored: set[Name] = set()
 
     def options(self, publication: str) -> dict[str, str]:
@@ -178,7 +181,10 @@ class TextFeed:
         return {"include-xids": "1", "include-timestamp": "1", "skip-empty-xacts": "0"}
 
     def take(self, frame: bytes) -> None:
-        event = test_decoding.parse(frame[PAYLOAD:], header(frame).start)
+        payload = frame[PAYLOAD:]
+        if self._to_utf8 is not None and payload.startswith(_TABLE):
+            payload = self._to_utf8(payload)
+        event = test_decoding.parse(payload, header(frame).start)
         if isinstance(event, TextChange):
             self._row(event, len(frame))
         elif isinstance(event, Begin):

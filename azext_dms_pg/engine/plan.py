@@ -147,6 +147,7 @@ def _route_all(
         source_version=source.server.version,
         target_version=target.server.version,
         unrouted=tuple(name for name, route_ in found if route_ is None),
+        source_encoding=source.server.encoding,
     )
 
 

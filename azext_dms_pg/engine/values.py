@@ -71,6 +71,7 @@ class Plan:
         whole stands for its leaves, so that partitions made later are published from the start.
     :param begun: the tables of ``routes`` as they were when the migration began.
     :param unrouted: selected source tables for which the target has no table.
+    :param source_encoding: of the source database, by PostgreSQL's name.
     """
 
     routes: tuple[Route, ...]
@@ -83,6 +84,7 @@ class Plan:
     published: tuple[Relation, ...] = ()
     begun: tuple[Begun, ...] = ()
     unrouted: tuple[Name, ...] = ()
+    source_encoding: str = "UTF8"
 
     @property
     def labels(self) -> tuple[Name, ...]:

@@ -137,7 +137,7 @@ HOSTILE = {
     "debug_discard_caches": "0",
     "backslash_quote": "on",
     "gin_fuzzy_search_limit": "1",
-    "wal_sender_timeout": "20",
+    "wal_sender_timeout": "2000",
 }
 
 

@@ -12,7 +12,7 @@ from tests.torture.lab import Lab
 from tests.torture.plan import draw
 
 # A killed worker, a rebooted machine, a crashed target, a lost COMMIT reply, a lost slot.
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = (578, 2710, 2462, 1949, 1325)
 _EVERYWHERE = frozenset(name for name, entry in FAULTS.items() if not entry.needs)
 
 

@@ -73,13 +73,17 @@ class LocalServices:
         """Resume every task that has not ended, also after a reboot of this machine."""
         require_supported_platform()
         service = self._tree.service(where)
-        resources.set_service_state(self._tree.store, service, ServiceState.SUCCEEDED)
-        for task in self._tasks(service):
-            if task.state.is_final:
-                continue
-            if task.wanted == mailbox.PAUSE:
-                mailbox.ask(self._tree.store, task.id, mailbox.RUN)
-            spawn(self._tree, task)
+        if service.state == ServiceState.STOPPED:
+            resources.set_service_state(self._tree.store, service, ServiceState.STARTING)
+        try:
+            for task in self._tasks(service):
+                if task.state.is_final:
+                    continue
+                if task.wanted == mailbox.PAUSE:
+                    mailbox.ask(self._tree.store, task.id, mailbox.RUN)
+                spawn(self._tree, task)
+        finally:
+            resources.set_service_state(self._tree.store, service, ServiceState.SUCCEEDED)
         return self.show(where)
 
     def stop(self, where: ServiceAddress) -> Json:

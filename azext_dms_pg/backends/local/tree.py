@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     )
 
 
+# Workers end and begin in order then: that none is there is nobody's fault.
+_BETWEEN = frozenset({ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.STARTING})
+
+
 class Tree:
     """The local store, opened when it is first needed."""
 
@@ -84,7 +88,7 @@ class Tree:
     def liveness(self, task: TaskRecord) -> Liveness:
         if self.is_worked_on(task):
             return Liveness.ALIVE
-        if task.project.service.state == ServiceState.STOPPED:
+        if task.project.service.state in _BETWEEN:
             return Liveness.PAUSED
         return Liveness.DEAD
 

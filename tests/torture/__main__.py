@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--start", type=int, default=1, help="the first")
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time")
+    parser.add_argument("--minutes", type=float, help="begin no seed after so long")
     parser.add_argument("--fault", help="only seeds whose plan has this text in it")
     parser.add_argument("--plan", action="store_true", help="print the plans and run nothing")
     arguments = parser.parse_args()
@@ -33,7 +34,7 @@ def main() -> int:
         for plan in plans:
             say(f"seed {plan.seed}: {plan}")
         return 0
-    return run(plans, min(arguments.jobs, len(plans)), disks=disks)
+    return run(plans, min(arguments.jobs, len(plans)), disks=disks, minutes=arguments.minutes)
 
 
 def faults_here(*, disks: bool) -> frozenset[str]:

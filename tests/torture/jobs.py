@@ -5,6 +5,7 @@ Not in ``__main__``, which a spawned process cannot import.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import queue
 import sys
@@ -19,7 +20,8 @@ from tests.torture.lab import Lab
 from tests.torture.plan import Plan
 
 
-def run(plans: list[Plan], jobs: int, *, disks: bool) -> int:
+def run(plans: list[Plan], jobs: int, *, disks: bool, minutes: float | None = None) -> int:
+    """Run the plans; after ``minutes`` no further seed is begun."""
     context = multiprocessing.get_context("spawn")
     waiting: Any = context.Queue()
     done: Any = context.Queue()
@@ -36,19 +38,30 @@ def run(plans: list[Plan], jobs: int, *, disks: bool) -> int:
     results: list[Result] = []
     try:
         while len(results) < len(plans) and any(worker.is_alive() for worker in workers):
+            if minutes is not None and time.monotonic() - started > minutes * 60:
+                _drain(waiting)
             try:
                 results.append(done.get(timeout=1.0))
             except queue.Empty:
                 continue
             _tell(results[-1], len(results), len(plans))
     finally:
+        _drain(waiting)
         for worker in workers:
             worker.join(60)
     report(results, time.monotonic() - started)
     lost = len(plans) - len(results)
     if lost:
-        say(f"{lost} seeds did not run: a job died")
-    return 1 if lost or any(result.problems for result in results) else 0
+        why = "a job died" if minutes is None else "the time was up"
+        say(f"{lost} seeds did not run: {why}")
+    return 1 if (lost and minutes is None) or any(result.problems for result in results) else 0
+
+
+def _drain(waiting: Any) -> None:
+    """Let the jobs end after the seed at hand."""
+    with contextlib.suppress(queue.Empty):
+        while True:
+            waiting.get(block=False)
 
 
 def _job(waiting: Any, done: Any, screen: LockType, disks: bool) -> None:

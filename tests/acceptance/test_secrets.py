@@ -171,7 +171,7 @@ def test_failures_give_nothing_away(
     with Watch(mover, [source, target], [canary]) as watch:
         where = source if wrong != "database" else Database(source.server, "no such database")
         task = mover.start(where, target, source_login=login)
-        task.end("Failed")
+        task.end("FailedInputValidation")
         watch.search("show", json.dumps(task.show()).encode())
         watch.search_files(mover.directory)
     assert watch.found == set()

@@ -56,8 +56,14 @@ def _paused(task: Task) -> str:
     return task.problem().split(BY_ITSELF, 1)[1].split("\n")[0]
 
 
-@pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "plugin"),
+    [
+        *((case, "pgoutput") for case in CASES),
+        ("a column", "test_decoding"),
+        ("another name", "test_decoding"),
+    ],
+)
 def test_pauses_with_the_statement_and_goes_on(
     mover: Mover, source: Database, target: Database, case: str, plugin: str
 ) -> None:

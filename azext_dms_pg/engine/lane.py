@@ -20,12 +20,13 @@ from psycopg import sql
 
 from azext_dms_pg.engine.parts import Unit
 from azext_dms_pg.errors import Interrupted, MigrationError, ServerError
+from azext_dms_pg.postgres.channel import open_channel
 from azext_dms_pg.postgres.checkpoint import loaded_parts
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.copy import copy
 from azext_dms_pg.postgres.liveness import Backend, Watch
 from azext_dms_pg.postgres.patient import run
-from azext_dms_pg.postgres.splice import can_splice, splice
+from azext_dms_pg.postgres.splice import splice
 from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.transfer import Moved
 
@@ -126,8 +127,12 @@ class Lane:
             return already
         unit = flight.unit
         run(target, "target", self, b"BEGIN")
-        way = splice if spliced and can_splice(source) and can_splice(target) else copy
-        moved = way(source, target, [part.copy() for part in unit.parts], self)
+        copies = [part.copy() for part in unit.parts]
+        rows, sink = (open_channel(source), open_channel(target)) if spliced else (None, None)
+        if rows is not None and sink is not None:
+            moved = splice(rows, sink, copies, self)
+        else:
+            moved = copy(source, target, copies, self)
         run(target, "target", self, self._note(unit, moved))
         # Alone in its message: what comes back is the answer to this and nothing else.
         results = run(target, "target", self, b"COMMIT")

@@ -1,33 +1,29 @@
-"""Rows from one server's socket into the other's, for connections without TLS or GSS.
+"""Rows from one server's byte stream into the other's, beneath libpq.
 
 CopyData messages are the same in both directions, so after libpq has authenticated both sessions
-the bytes between "copy out begins" and "copy is done" can go from socket to socket as they are,
+the bytes between "copy out begins" and "copy is done" can go from stream to stream as they are,
 a megabyte a call: nine tenths less client CPU than taking single rows out of libpq. What is rows
-and what is not, ``sieve.py`` knows, and why that is safe.
+and what is not, ``sieve.py`` knows, and why that is safe; how to reach the streams, with TLS or
+without, ``channel.py`` knows.
 
 After success both libpq connections are usable as before (each is where it was: idle in a
 transaction). After any exception both must be closed: libpq does not know what went by.
 
-Owns the two sockets for the time of the call. Knows no tables.
+Owns the two streams for the time of the call. Knows no tables.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import select
-import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.errors import ServerError
+from azext_dms_pg.postgres.channel import Channel
 from azext_dms_pg.postgres.frames import ASYNCHRONOUS, frame_at, marker, query
 from azext_dms_pg.postgres.sieve import Sieve, SpliceDoubtError, reported
 from azext_dms_pg.postgres.transfer import TICK, Copy, Moved, Pace, Side
-
-if TYPE_CHECKING:
-    import psycopg
 
 _BUFFER = 1 << 20
 # A source that seems to have ended without saying so properly is believed after so many ticks.
@@ -35,20 +31,15 @@ _SILENT_TICKS = 5
 _COUNTED = re.compile(rb"COPY ([0-9]{1,20})\x00")
 
 
-def can_splice(connection: psycopg.Connection[Any]) -> bool:
-    """Whether what libpq sends on this connection is the plain protocol."""
-    options = {item.keyword: item.val for item in connection.pgconn.info}
-    may_use_gss = options.get(b"gssencmode") not in {None, b"disable"}
-    return not connection.pgconn.ssl_in_use and not may_use_gss
-
-
 def splice(
-    source: psycopg.Connection[Any],
-    target: psycopg.Connection[Any],
+    source: Channel,
+    target: Channel,
     copies: Sequence[Copy],
     pace: Pace,
 ) -> list[Moved]:
-    """Run the copies in order, all in one Query on either side. Both must be in a transaction.
+    """Run the copies in order, all in one Query on either side.
+
+    Both sessions must be in a transaction. The channels are closed in the end.
 
     :raises SpliceDoubtError: the stream was not as expected; copy the rows through libpq.
     :raises ServerError: a server reported an error or is gone.
@@ -58,7 +49,7 @@ def splice(
     asked = b"; ".join(
         copy.out + b"; " + ask for copy, (ask, _) in zip(copies, markers, strict=True)
     )
-    with _Socket(source, "source", pace) as rows, _Socket(target, "target", pace) as sink:
+    with _Stream(source, "source", pace) as rows, _Stream(target, "target", pace) as sink:
         sieve = Sieve([answer for _, answer in markers])
         answers = _Answers()
         sink.write(query(b"; ".join(copy.into for copy in copies)), answers)
@@ -73,7 +64,7 @@ def splice(
 
 
 def _pump(
-    rows: _Socket, sink: _Socket, sieve: Sieve, answers: _Answers, pace: Pace
+    rows: _Stream, sink: _Stream, sieve: Sieve, answers: _Answers, pace: Pace
 ) -> None:
     buffer = bytearray(_BUFFER)
     view = memoryview(buffer)
@@ -127,24 +118,24 @@ class _Answers:
         del self._pending[:at]
 
 
-class _Socket:
-    """A second handle on the socket libpq opened, never blocking longer than a tick."""
+class _Stream:
+    """A channel, waited for a tick at a time."""
 
-    def __init__(self, connection: psycopg.Connection[Any], side: Side, pace: Pace) -> None:
+    def __init__(self, channel: Channel, side: Side, pace: Pace) -> None:
         self._side: Side = side
         self._pace = pace
-        self._socket = socket.socket(fileno=os.dup(connection.pgconn.socket))
-        self._socket.settimeout(0)
+        self._channel = channel
+        self._heard = memoryview(bytearray(1 << 14))
         self._readable = select.poll()
-        self._readable.register(self._socket, select.POLLIN)
+        self._readable.register(channel, select.POLLIN)
         self._either = select.poll()
-        self._either.register(self._socket, select.POLLIN | select.POLLOUT)
+        self._either.register(channel, select.POLLIN | select.POLLOUT)
 
-    def __enter__(self) -> _Socket:  # noqa: PYI034 - typing.Self is 3.11
+    def __enter__(self) -> _Stream:  # noqa: PYI034 - typing.Self is 3.11
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._channel.close()
 
     def read(self, into: memoryview) -> int:
         """Bytes read; 0 when a tick passed without any.
@@ -153,7 +144,7 @@ class _Socket:
         """
         while True:
             try:
-                got = self._socket.recv_into(into)
+                got = self._channel.receive(into)
             except BlockingIOError:
                 if self._readable.poll(TICK * 1000):
                     continue
@@ -170,7 +161,7 @@ class _Socket:
         left = memoryview(data)
         while left:
             try:
-                left = left[self._socket.send(left) :]
+                left = left[self._channel.send(left) :]
             except BlockingIOError:
                 ready = self._either.poll(TICK * 1000)
                 if not ready:
@@ -186,20 +177,19 @@ class _Socket:
     def glance(self, answers: _Answers) -> None:
         """Take what the server has said already, if anything."""
         try:
-            data = self._socket.recv(1 << 16)
+            got = self._channel.receive(self._heard)
         except BlockingIOError:
             return
         except OSError as error:
             raise self._gone(str(error)) from error
-        if not data:
+        if not got:
             raise self._gone("it closed the connection")
-        answers.take(data)
+        answers.take(bytes(self._heard[:got]))
 
     def read_into(self, answers: _Answers) -> None:
         """Wait up to a tick for what the server has to say."""
-        buffer = bytearray(1 << 14)
-        got = self.read(memoryview(buffer))
-        answers.take(bytes(buffer[:got]))
+        got = self.read(self._heard)
+        answers.take(bytes(self._heard[:got]))
 
     def _gone(self, why: str) -> ServerError:
         return ServerError(

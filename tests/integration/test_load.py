@@ -8,8 +8,8 @@ import pytest
 
 from azext_dms_pg.engine import lane, parts
 from azext_dms_pg.errors import DmsPgError, Interrupted, MigrationError
+from azext_dms_pg.postgres.channel import open_channel
 from azext_dms_pg.postgres.connect import connect
-from azext_dms_pg.postgres.splice import can_splice
 from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database, copy_schema
 from tests.support.loading import Loading, differences, reach
@@ -56,7 +56,7 @@ WIDE = "CREATE TABLE wide ({});INSERT INTO wide (c0, c999) VALUES (1, 2), (3, 4)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to move rows."""
     if request.param == "libpq":
-        monkeypatch.setattr(lane, "can_splice", lambda _: False)
+        monkeypatch.setattr(lane, "open_channel", lambda _: None)
     return str(request.param)
 
 
@@ -136,22 +136,18 @@ def test_a_partitioned_source_into_a_flat_target(
     assert {str(progress.label) for progress in loading.reports} == {"public.measure"}
 
 
-def test_over_tls_libpq_carries_the_rows(
-    servers: Servers, make_database: MakeDatabase, target: Database, tmp_path: Path
+def test_over_tls(
+    servers: Servers, make_database: MakeDatabase, target: Database, tmp_path: Path, way: str
 ) -> None:
     source = make_database(servers.get(17, tls=True, role="tls"), SHAPES)
     copy_schema(source, target)
     encrypted = reach(source, encrypt=True)
     with connect(encrypted, "source") as connection:
-        assert not can_splice(connection)
+        assert connection.pgconn.ssl_in_use
+        assert type(open_channel(connection)).__name__ == "_Encrypted"
     with Loading(source, target, tmp_path, at_source=encrypted) as loading:
         loading.run()
     assert differences(source, target) == []
-
-
-def test_without_tls_the_splice_carries_them(source: Database) -> None:
-    with connect(reach(source), "source") as connection:
-        assert can_splice(connection)
 
 
 def test_many_small_tables_in_few_transactions(

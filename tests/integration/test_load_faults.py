@@ -19,6 +19,7 @@ import pytest
 from azext_dms_pg.engine import lane, load, parts
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres import liveness
+from tests.fix_postgres import MakeDatabase, Servers
 from tests.fix_proxy import MakeProxy
 from tests.support.databases import Database, copy_schema, create
 from tests.support.loading import Loading, differences, reach
@@ -32,6 +33,9 @@ CREATE TABLE keyless (v text);
 INSERT INTO keyless SELECT md5((i % 50)::text) FROM generate_series(1, {ROWS}) i;
 """
 RATE = 1_500_000
+BIG = (
+    "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 15) AS v FROM generate_series(1, 50000) i"
+)
 KILL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = 'dms-pg copy' AND datname = current_database()"
@@ -51,7 +55,7 @@ def fine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=["spliced", "libpq"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "libpq":
-        monkeypatch.setattr(lane, "can_splice", lambda _: False)
+        monkeypatch.setattr(lane, "open_channel", lambda _: None)
     return str(request.param)
 
 
@@ -99,15 +103,43 @@ def test_a_session_killed_amid_its_rows(
 ) -> None:
     """Its last words, FATAL 57P01, come between rows, or the socket just closes."""
     monkeypatch.setattr(parts, "_LEAST_RANGE", 1 << 30)
-    source.run(
-        "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 15) AS v"
-        " FROM generate_series(1, 50000) i"
-    )
+    source.run(BIG)
     copy_schema(source, target)
     victim = source if side == "source" else target
     with Loading(source, target, tmp_path, max_rate=10_000_000) as loading:
         loading.start()
         loading.until(lambda: bool(victim.run(KILL_MID_COPY)), "a session amid its rows")
+        loading.finish()
+    assert differences(source, target) == []
+
+
+@pytest.mark.parametrize("fault", ["kill source", "kill target", "cut source", "reset target"])
+def test_encrypted_sessions_lost_amid_their_rows(
+    servers: Servers,
+    make_database: MakeDatabase,
+    make_proxy: MakeProxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    """The splice on top of TLS: an alert, a closed session, a reset."""
+    monkeypatch.setattr(parts, "_LEAST_RANGE", 1 << 30)
+    source = make_database(servers.get(17, tls=True, role="source"), BIG)
+    target = make_database(servers.get(17, tls=True, role="target"))
+    copy_schema(source, target)
+    how, side = fault.split()
+    proxies = {"source": make_proxy(source.server), "target": make_proxy(target.server)}
+    at_source = reach(source, proxies["source"], encrypt=True)
+    at_target = reach(target, proxies["target"], encrypt=True)
+    with Loading(
+        source, target, tmp_path, at_source=at_source, at_target=at_target, max_rate=10_000_000
+    ) as loading:
+        loading.start()
+        loading.until(lambda: any(p.bytes > 0 for p in loading.reports), "rows under way")
+        if how == "kill":
+            (source if side == "source" else target).run(KILL)
+        else:
+            proxies[side].cut(reset=how == "reset")
         loading.finish()
     assert differences(source, target) == []
 

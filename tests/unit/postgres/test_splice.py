@@ -6,13 +6,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import psycopg
 import pytest
 
 from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres import splice as splicing
+from azext_dms_pg.postgres.channel import _Plain
 from azext_dms_pg.postgres.frames import marker
 from azext_dms_pg.postgres.sieve import SpliceDoubtError
 from azext_dms_pg.postgres.transfer import Copy, Moved
@@ -43,18 +42,10 @@ class Pace:
 
 @dataclass
 class Connection:
-    """As much of a psycopg connection as the splice uses."""
+    """A connection whose server is the test."""
 
     ours: socket.socket
     theirs: socket.socket
-
-    @property
-    def pgconn(self) -> Any:
-        return self
-
-    @property
-    def socket(self) -> int:
-        return self.ours.fileno()
 
     def hears(self) -> bytes:
         """Everything sent to this server so far, without the Query."""
@@ -91,10 +82,8 @@ def known_nonce(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def splice(source: Connection, target: Connection, pace: Pace | None = None) -> list[Moved]:
-    def typed(connection: Any) -> psycopg.Connection[Any]:
-        return connection  # type: ignore[no-any-return]
-
-    return splicing.splice(typed(source), typed(target), COPIES, pace or Pace())
+    ours = _Plain(source.ours.fileno()), _Plain(target.ours.fileno())
+    return splicing.splice(*ours, COPIES, pace or Pace())
 
 
 GOOD_TARGET = wire.COPY_IN + wire.complete("COPY 1000") + wire.READY

@@ -1,0 +1,176 @@
+"""The byte stream beneath a libpq connection: the socket, or the TLS session on top of it.
+
+libpq hands out and takes one row a call, which costs a Python process more CPU than all else
+together. Under it the stream can be read and written by the megabyte. Without TLS that is the
+socket itself. With TLS it is OpenSSL's ``SSL_read`` and ``SSL_write`` on the session libpq has
+made and verified: libpq tells its address (``PQsslStruct``), and both functions are called in
+the very library libpq is linked with, found among the files this process has mapped. Where any
+of that is not beyond doubt there is no channel, and rows go through libpq.
+
+While a channel is used libpq must not be, and the other way round; neither keeps bytes back.
+
+Owns the access; knows no protocol.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import socket
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import psycopg
+
+# A TLS record holds no more; one call of SSL_write is one record and one system call.
+_RECORD = 16384
+_WANT = (2, 3)  # SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE
+_ZERO_RETURN = 6  # SSL_ERROR_ZERO_RETURN: the peer has closed the session in order
+
+
+class Channel(Protocol):
+    """Never blocks: raises BlockingIOError instead, and OSError when the stream is broken."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None:
+        """Let go of it; the connection itself stays open."""
+
+    def receive(self, into: memoryview) -> int:
+        """Bytes read, as many as there are and have room; 0 at the end of the stream."""
+
+    def send(self, data: memoryview) -> int:
+        """Bytes taken, at least one. After BlockingIOError the same data must come again."""
+
+
+def open_channel(connection: psycopg.Connection[Any]) -> Channel | None:
+    """A channel beneath this connection, or None when only libpq can reach the stream."""
+    pgconn = connection.pgconn
+    options = {item.keyword: item.val for item in pgconn.info}
+    if options.get(b"gssencmode") not in {None, b"disable"}:
+        return None
+    if not pgconn.ssl_in_use:
+        return _Plain(pgconn.socket)
+    libraries = _libraries()
+    address: int | None = getattr(pgconn, "pgconn_ptr", None)
+    if libraries is None or not address:
+        return None
+    session = libraries.session(address)
+    return None if session is None else _Encrypted(libraries.ssl, session, pgconn.socket)
+
+
+class _Plain:
+    """A second handle on the socket."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._socket.settimeout(0)
+        self.receive = self._socket.recv_into
+        self.send = self._socket.send
+        self.fileno = self._socket.fileno
+        self.close = self._socket.close
+
+
+class _Encrypted:
+    """A TLS session of OpenSSL, by its address."""
+
+    def __init__(self, ssl: ctypes.CDLL, session: int, descriptor: int) -> None:
+        self._ssl = ssl
+        self._session = session
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        self._session = 0
+
+    def receive(self, into: memoryview) -> int:
+        room = len(into)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(into))
+        got = 0
+        while got < room:
+            self._ssl.ERR_clear_error()
+            size = self._ssl.SSL_read(self._session, start + got, room - got)
+            if size > 0:
+                got += size
+            elif got or self._ended(size):
+                break
+        return got
+
+    def send(self, data: memoryview) -> int:
+        # Copied, for the buffer may be read-only; at the repetition OpenSSL insists on the same
+        # bytes but not on the same place (libpq sets SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER).
+        record = bytes(data[:_RECORD])
+        self._ssl.ERR_clear_error()
+        size: int = self._ssl.SSL_write(self._session, record, len(record))
+        if size <= 0 and self._ended(size):
+            raise BrokenPipeError("the TLS session has ended")
+        return size
+
+    def _ended(self, result: int) -> bool:
+        """Whether the stream has ended in order; raises for everything else."""
+        code = self._ssl.SSL_get_error(self._session, result)
+        if code in _WANT:
+            raise BlockingIOError
+        if code == _ZERO_RETURN:
+            return True
+        raise ConnectionError(f"the TLS session broke (OpenSSL error {code})")
+
+
+class _Libraries:
+    """libpq and its libssl, as this process has them loaded."""
+
+    def __init__(self, libpq: str, libssl: str) -> None:
+        pq, self.ssl = ctypes.CDLL(libpq), ctypes.CDLL(libssl)
+        self._struct, self._attribute = pq.PQsslStruct, pq.PQsslAttribute
+        self._struct.restype = ctypes.c_void_p
+        self._attribute.restype = ctypes.c_char_p
+        for function in (self._struct, self._attribute):
+            function.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        self._version = self.ssl.SSL_get_version
+        self._version.restype, self._version.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+        for name, third in (("SSL_read", ctypes.c_void_p), ("SSL_write", ctypes.c_char_p)):
+            function = getattr(self.ssl, name)
+            function.restype = ctypes.c_int
+            function.argtypes = [ctypes.c_void_p, third, ctypes.c_int]
+        self.ssl.SSL_get_error.restype = ctypes.c_int
+        self.ssl.SSL_get_error.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        self.ssl.ERR_clear_error.restype = None
+        self.ssl.ERR_clear_error.argtypes = []
+
+    def session(self, pgconn: int) -> int | None:
+        """Address of the connection's SSL object, if both libraries agree on what it is."""
+        if self._attribute(pgconn, b"library") != b"OpenSSL":
+            return None
+        session: int | None = self._struct(pgconn, b"OpenSSL")
+        if not session or self._version(session) != self._attribute(pgconn, b"protocol"):
+            return None
+        return session
+
+
+@cache
+def _libraries() -> _Libraries | None:
+    """The one libpq of this process and the one libssl beside it, or None."""
+    try:
+        maps = Path("/proc/self/maps").read_text("utf-8")
+    except OSError:  # not Linux
+        return None
+    files = {found[0] for found in re.finditer(r"/\S*/lib(?:pq|ssl)[-.\w]*\.so[-.\w]*", maps)}
+    libpqs = [file for file in files if Path(file).name.startswith("libpq")]
+    if len(libpqs) != 1:
+        return None
+    beside = [
+        file
+        for file in files
+        if Path(file).name.startswith("libssl") and Path(file).parent == Path(libpqs[0]).parent
+    ]
+    if len(beside) != 1:
+        return None
+    try:
+        return _Libraries(libpqs[0], beside[0])
+    except (OSError, AttributeError):  # cannot be opened, or lacks a function
+        return None

@@ -31,7 +31,8 @@ CREATE TABLE sale_1 PARTITION OF sale FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 # Leaves of the same names with bounds that moved: a row of the source's leaf belongs elsewhere.
 MOVED_BOUNDS = LEAVES.replace("2026-01-01", "2025-06-01")
 ROWS = """
-INSERT INTO sale (id, region, at, n) SELECT i, (ARRAY['north', 'north-east', 'south', 'west', 'east'])[1 + i % 5],
+INSERT INTO sale (id, region, at, n)
+    SELECT i, (ARRAY['north', 'north-east', 'south', 'west', 'east'])[1 + i % 5],
     '2025-01-01'::date + i * 7, 0 FROM generate_series(1, 100) i;
 """
 CHANGES = [

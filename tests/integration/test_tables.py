@@ -157,7 +157,8 @@ COLUMNS_CHANGES = [
         " + 100 WHERE id = 3"
     ),
     "INSERT INTO draws DEFAULT VALUES; SELECT setval('free', 5000)",
-    "INSERT INTO generated (a, b, c) VALUES (10, NULL, NULL); UPDATE generated SET b = -b WHERE a < 4",
+    "INSERT INTO generated (a, b, c) VALUES (10, NULL, NULL)",
+    "UPDATE generated SET b = -b WHERE a < 4",
     (
         "UPDATE generated SET a = a + 100, c = NULL WHERE a IN (5, 6); DELETE FROM generated"
         " WHERE a = 7"

@@ -73,8 +73,9 @@ def translate(error: psycopg.Error, side: str, doing: str = "") -> ServerError:
     text = (error.diag.message_primary if error.diag else None) or _first_line(error)
     while_doing = f" while {doing}" if doing else ""
     advice = _ADVICE.get(sqlstate or "", "")
+    who = f"The {side} server" if side else "The server"
     return ServerError(
-        f"The {side} server answered{while_doing}: {text}"
+        f"{who} answered{while_doing}: {text}"
         + (f" (SQLSTATE {sqlstate})" if sqlstate else ""),
         advice.format(side=side),
         side=side,

@@ -96,6 +96,7 @@ class Case:
         self._holder: psycopg.Connection[Any] | None = None
         self._undo: list[Callable[[], object]] = []
         self._writing = False
+        self._asked = False
         self.task_id = ""
 
     # -- what faults use -------------------------------------------------------------------
@@ -270,6 +271,8 @@ class Case:
 
     def _strike(self, strike: Strike) -> None:
         watch = self.watch
+        if strike.moment == "cutover":
+            self._prepare_cutover()
         if strike.hold:
             self._hold()
         if strike.moment == "validating":
@@ -300,7 +303,9 @@ class Case:
         if moment == "validating":
             return
         if moment == "cutover":
-            self._prepare_cutover()
+            if self._asked:
+                return
+            self._asked = True
             self._insist(lambda: self.backend.tasks.cutover(TASK, object_name=None))
             return
         if moment == "cancelling":
@@ -323,6 +328,8 @@ class Case:
         self.until(lambda: reached(self.database()), moment)
 
     def _prepare_cutover(self) -> None:
+        if self._asked:
+            return
         self.until(lambda: _loaded(self.database()), "the end of the load")
         if not self.plan.backlog:
             self._quiet()
@@ -342,6 +349,7 @@ class Case:
 
     def _cut_over(self) -> None:
         if not any(strike.moment == "cutover" for strike in self.plan.strikes):
+            self._prepare_cutover()
             self._await("cutover")
         self.until(lambda: self.show()["state"] == "Succeeded", "the cutover's end")
 

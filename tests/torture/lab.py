@@ -18,8 +18,9 @@ from pathlib import Path
 import psycopg
 
 from tests.support import account, databases, ledger
+from tests.support.cluster import Setting
 from tests.support.databases import Database
-from tests.support.servers import Server, Setting
+from tests.support.servers import Server
 from tests.torture.shapes import SHAPES
 
 _SETTINGS: Mapping[str, Setting] = {

@@ -25,7 +25,8 @@ CREATE TABLE kinds (
 );
 INSERT INTO kinds SELECT i, i / 3::float4, 1 / (i + 0.1), ARRAY[i / 7::float8, '-0', 'NaN', NULL],
     1e300 / (i + 1), point(i / 3.0::float8, -0.1), box(point(0.1, 0.3), point(i, i)),
-    ROW((i / 9.0)::float4, 'x')::pair, 'hi', '{low,hi}', i::numeric / 7, '1 mon -2 days 00:00:00.001',
+    ROW((i / 9.0)::float4, 'x')::pair, 'hi', '{low,hi}', i::numeric / 7,
+    '1 mon -2 days 00:00:00.001',
     '0044-03-15 12:00:00.123456+00 BC', 'infinity', decode('005cff', 'hex'), '{"a":  1}',
     '{"b": 1, "a": [1.50]}', 'x', 'ab', '[1,5)', '(0.1,)', B'101', '10.0.0.1/8', 'a:1 b:2', 'ü\\n"',
     12.34, '[2:3]={1,NULL}', NULL

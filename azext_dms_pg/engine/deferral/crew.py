@@ -15,14 +15,12 @@ import psycopg
 from azext_dms_pg.postgres.connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from azext_dms_pg.engine.deferral.ledger import Deferred
     from azext_dms_pg.model.connection import Connection
 
-    Step = Callable[[psycopg.Connection[Any], str, Deferred], Any]
-
-T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.25
 # Locks on two tables may be taken in either order; the server ends one side, which tries again.
@@ -51,18 +49,15 @@ class Crew:
         self._sessions: list[psycopg.Connection[Any]] = []
         self._error: BaseException | None = None
 
-    def run(self, items: Iterable[Deferred], step: Step) -> None:
+    def run(
+        self,
+        items: list[Item],
+        step: Callable[[psycopg.Connection[Any], str, Item], Result],
+    ) -> list[Result]:
         """Do ``step`` for every item, or for as many as there is time until ``stopping()``."""
-        self._work(list(items), step)
-
-    def collect(self, items: Iterable[Deferred], step: Callable[..., list[T]]) -> list[T]:
-        """Do ``step`` for every item; what the steps return, put together."""
-        return [result for results in self._work(list(items), step) for result in results]
-
-    def _work(self, items: list[Deferred], step: Step) -> list[Any]:
         if not items:
             return []
-        queue: SimpleQueue[Deferred] = SimpleQueue()
+        queue: SimpleQueue[Item] = SimpleQueue()
         for item in items:
             queue.put(item)
         size = min(self._size, len(items))
@@ -82,9 +77,12 @@ class Crew:
             self._sessions = []
 
     def _member(
-        self, session: psycopg.Connection[Any], queue: SimpleQueue[Deferred], step: Step
-    ) -> list[Any]:
-        results = []
+        self,
+        session: psycopg.Connection[Any],
+        queue: SimpleQueue[Item],
+        step: Callable[[psycopg.Connection[Any], str, Item], Result],
+    ) -> list[Result]:
+        results: list[Result] = []
         while self._error is None and not self._stopping():
             try:
                 item = queue.get_nowait()
@@ -99,7 +97,12 @@ class Crew:
                 break
         return results
 
-    def _patiently(self, session: psycopg.Connection[Any], item: Deferred, step: Step) -> Any:
+    def _patiently(
+        self,
+        session: psycopg.Connection[Any],
+        item: Item,
+        step: Callable[[psycopg.Connection[Any], str, Item], Result],
+    ) -> Result:
         for _ in range(_DEADLOCK_ATTEMPTS):
             try:
                 return step(session, self._migration_id, item)
@@ -107,7 +110,7 @@ class Crew:
                 continue
         return step(session, self._migration_id, item)
 
-    def _supervise(self, futures: list[Future[list[Any]]]) -> None:
+    def _supervise(self, futures: list[Future[list[Result]]]) -> None:
         pending = set(futures)
         while pending:
             _, pending = wait(pending, timeout=_POLL_SECONDS)

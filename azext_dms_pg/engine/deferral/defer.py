@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from psycopg import sql
 from psycopg.rows import namedtuple_row
@@ -34,6 +34,9 @@ _LOCK_TIMEOUT = "20s"
 _FIRING = {True: ["R", "A"], False: ["O", "A"]}
 _ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
+# Objects that go away with one statement: recorded together, or a crash would forget one.
+Unit: TypeAlias = "tuple[Deferred, ...]"
+
 
 def defer(
     connection: psycopg.Connection[Any],
@@ -55,11 +58,9 @@ def defer(
             _take_away(connection, migration_id, finder.indexes())
 
 
-def _take_away(
-    connection: psycopg.Connection[Any], migration_id: str, items: list[Deferred]
-) -> None:
-    for start in range(0, len(items), _BATCH):
-        batch = items[start : start + _BATCH]
+def _take_away(connection: psycopg.Connection[Any], migration_id: str, units: list[Unit]) -> None:
+    for start in range(0, len(units), _BATCH):
+        batch = [item for unit in units[start : start + _BATCH] for item in unit]
         with connection.transaction():
             connection.execute(
                 sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT))
@@ -81,22 +82,22 @@ class _Finder:
         (found,) = self._rows("family")
         self._parameters["family"] = found[0] or []
 
-    def foreign_keys(self) -> list[Deferred]:
-        return [self._foreign_key(row) for row in self._rows("foreign_keys")]
+    def foreign_keys(self) -> list[Unit]:
+        return [(self._foreign_key(row),) for row in self._rows("foreign_keys")]
 
-    def triggers(self) -> list[Deferred]:
-        return [self._switch(row, ledger.TRIGGER, "TRIGGER") for row in self._rows("triggers")]
+    def triggers(self) -> list[Unit]:
+        return [(self._switch(row, ledger.TRIGGER, "TRIGGER"),) for row in self._rows("triggers")]
 
-    def rules(self) -> list[Deferred]:
-        return [self._switch(row, ledger.RULE, "RULE") for row in self._rows("rules")]
+    def rules(self) -> list[Unit]:
+        return [(self._switch(row, ledger.RULE, "RULE"),) for row in self._rows("rules")]
 
-    def indexes(self) -> list[Deferred]:
+    def indexes(self) -> list[Unit]:
         self._parameters["large"] = [
             route.target.oid
             for route in self._plan.routes
             if route.source.bytes >= _LARGE_BYTES and route.target.kind is RelKind.TABLE
         ]
-        return [item for row in self._rows("indexes") for item in self._index(row)]
+        return [self._index(row) for row in self._rows("indexes")]
 
     def _foreign_key(self, row: Any) -> Deferred:
         # A partitioned table's key can't be added NOT VALID (before 18): it is checked at once.
@@ -141,7 +142,7 @@ class _Finder:
             ),
         )
 
-    def _index(self, row: Any) -> list[Deferred]:
+    def _index(self, row: Any) -> Unit:
         """The index, and the constraint it carries as a second item.
 
         Two items because building indexes side by side shares a lock that attaching them as
@@ -163,8 +164,8 @@ class _Finder:
             create=tuple(create),
         )
         if row.constraint_name is None:
-            return [item]
-        return [self._constraint(row), _without_drop(item)]
+            return (item,)
+        return (self._constraint(row), _without_drop(item))
 
     def _constraint(self, row: Any) -> Deferred:
         table = _alter(row, only=True)

@@ -124,20 +124,31 @@ def pending(
     )
 
 
+def claim(
+    connection: psycopg.Connection[Any],
+    migration_id: str,
+    items: Iterable[Deferred],
+    state: str,
+) -> tuple[Deferred, ...]:
+    """Lock the rows and return the items in that state, so that nobody does a step twice."""
+    items = tuple(items)
+    rows = connection.execute(
+        "SELECT ordinal FROM dms_pg.deferred WHERE migration = %s AND ordinal = ANY(%s)"
+        " AND state = %s ORDER BY ordinal FOR UPDATE",
+        (migration_id, [item.ordinal for item in items], state),
+    ).fetchall()
+    open_ = {ordinal for (ordinal,) in rows}
+    return tuple(item for item in items if item.ordinal in open_)
+
+
 def mark(
-    connection: psycopg.Connection[Any], migration_id: str, item: Deferred, state: str
+    connection: psycopg.Connection[Any],
+    migration_id: str,
+    items: Iterable[Deferred],
+    state: str,
 ) -> None:
-    """Note the new state; call it in the transaction that brought the object back."""
+    """Note the new state; call it in the transaction that did the step."""
     connection.execute(
-        "UPDATE dms_pg.deferred SET state = %s WHERE migration = %s AND ordinal = %s",
-        (state, migration_id, item.ordinal),
+        "UPDATE dms_pg.deferred SET state = %s WHERE migration = %s AND ordinal = ANY(%s)",
+        (state, migration_id, [item.ordinal for item in items]),
     )
-
-
-def claim(connection: psycopg.Connection[Any], migration_id: str, item: Deferred) -> str | None:
-    """Lock the row and return its state now, so that nobody brings the object back twice."""
-    row = connection.execute(
-        "SELECT state FROM dms_pg.deferred WHERE migration = %s AND ordinal = %s FOR UPDATE",
-        (migration_id, item.ordinal),
-    ).fetchone()
-    return None if row is None else str(row[0])

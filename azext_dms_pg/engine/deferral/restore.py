@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 from azext_dms_pg.engine.deferral import ledger
 from azext_dms_pg.engine.deferral.crew import Crew
-from azext_dms_pg.model.finding import Finding
-from azext_dms_pg.model.states import Severity
+from azext_dms_pg.engine.deferral.steps import bring_back, bring_back_or_raise, validate
 from azext_dms_pg.postgres.boundary import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+    import psycopg
 
     from azext_dms_pg.engine.deferral.ledger import Deferred
+    from azext_dms_pg.engine.deferral.steps import Batch
     from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.model.finding import Finding
     from azext_dms_pg.model.settings import MigrationSettings
 
-# The object is back already, or what it stood on was changed by the user meanwhile.
-_BACK = (psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable)
-_OVERTAKEN = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.UndefinedObject,
-    psycopg.errors.InvalidForeignKey,
-    psycopg.errors.DatatypeMismatch,
-)
+# Objects brought back in one transaction, and tables small enough to be checked together.
+_BATCH = 100
+_SMALL_BYTES = 8 << 20
 
 
 def restore_indexes(
@@ -43,13 +38,12 @@ def restore_indexes(
     """
     with translated("target", "building indexes"):
         indexes = ledger.pending(session, migration_id, [ledger.INDEX])
-        Crew(connection, migration_id, settings.index_jobs, "index", stopping).run(
-            indexes, bring_back
-        )
+        crew = Crew(connection, migration_id, settings.index_jobs, "index", stopping)
+        crew.run(list(indexes), bring_back_or_raise)
         if stopping():
             return
         for item in ledger.pending(session, migration_id, [ledger.CONSTRAINT]):
-            bring_back(session, migration_id, item)
+            bring_back_or_raise(session, migration_id, item)
 
 
 def restore_constraints(
@@ -65,21 +59,20 @@ def restore_constraints(
     """
     findings: list[Finding] = []
     with translated("target", "restoring foreign keys and triggers"):
+        crew = Crew(connection, migration_id, settings.index_jobs, "validate")
         keys = ledger.pending(session, migration_id, [ledger.FOREIGN_KEY])
         # Without the check of its rows a key is added in no time; with it, side by side.
-        slow = []
-        for item in keys:
-            if item.validate is None and item.state == ledger.DROPPED:
-                slow.append(item)
-            else:
-                findings += _attempt(session, migration_id, item, bring_back)
-        crew = Crew(connection, migration_id, settings.index_jobs, "validate")
+        quick = [item for item in keys if item.validate is not None]
+        whole = [item for item in keys if item.validate is None]
+        for batch in _batches(quick):
+            findings += bring_back(session, migration_id, batch)
+        done = crew.run([(item,) for item in whole], bring_back)
         back = ledger.pending(session, migration_id, [ledger.FOREIGN_KEY])
         checks = [item for item in back if item.state == ledger.RESTORED]
-        findings += crew.collect(slow, lambda s, m, item: _attempt(s, m, item, bring_back))
-        findings += crew.collect(checks, lambda s, m, item: _attempt(s, m, item, validate))
-        for item in ledger.pending(session, migration_id, [ledger.TRIGGER, ledger.RULE]):
-            findings += _attempt(session, migration_id, item, bring_back)
+        done += crew.run(_by_size(session, checks), validate)
+        findings += [finding for batch_findings in done for finding in batch_findings]
+        for batch in _batches(ledger.pending(session, migration_id, [ledger.TRIGGER, ledger.RULE])):
+            findings += bring_back(session, migration_id, batch)
     return tuple(findings)
 
 
@@ -94,64 +87,29 @@ def restore_everything(
     return restore_constraints(session, connection, migration_id, settings)
 
 
-def bring_back(session: psycopg.Connection[Any], migration_id: str, item: Deferred) -> None:
-    """Run the item's statements and mark it, in one transaction."""
-    with session.transaction():
-        if ledger.claim(session, migration_id, item) != ledger.DROPPED:
-            return
-        # A role may have a default tablespace; the database's is where things were.
-        session.execute("SET LOCAL default_tablespace = ''")
-        try:
-            with session.transaction():
-                for step in item.create:
-                    session.execute(step.encode())
-        except _BACK:
-            # Somebody was quicker; a second one of that name is not wanted.
-            pass
-        ledger.mark(session, migration_id, item, ledger.RESTORED)
+def _batches(items: Iterable[Deferred]) -> Iterator[Batch]:
+    items = tuple(items)
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]
 
 
-def validate(session: psycopg.Connection[Any], migration_id: str, item: Deferred) -> None:
-    """Have the server check the rows, and mark that it did, in one transaction."""
-    with session.transaction():
-        if ledger.claim(session, migration_id, item) == ledger.RESTORED and item.validate:
-            session.execute(item.validate.encode())
-            ledger.mark(session, migration_id, item, ledger.VALIDATED)
+def _by_size(session: psycopg.Connection[Any], items: list[Deferred]) -> list[Batch]:
+    """Large tables one by one and first, small ones together."""
+    if not items:
+        return []
+    sizes = dict(
+        session.execute(
+            "SELECT n.nspname::text || '.' || c.relname::text,"
+            " sum(coalesce(pg_relation_size(c.oid), 0))"
+            " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relname = ANY(%s) GROUP BY 1",
+            ([item.table.name for item in items],),
+        ).fetchall()
+    )
 
+    def size(item: Deferred) -> int:
+        return int(sizes.get(str(item.table), 0))
 
-def _attempt(
-    session: psycopg.Connection[Any],
-    migration_id: str,
-    item: Deferred,
-    step: Callable[[psycopg.Connection[Any], str, Deferred], None],
-) -> list[Finding]:
-    try:
-        step(session, migration_id, item)
-    except psycopg.errors.ForeignKeyViolation:
-        return [
-            Finding(
-                "ForeignKeyViolated",
-                Severity.WARNING,
-                item.subject,
-                f"Foreign key {item.name} of {item.table} does not hold on the target: rows refer "
-                "to rows that are not there, most likely of a table that was not migrated. "
-                + (
-                    "It is back as NOT VALID: new rows are checked, these are not."
-                    if item.validate
-                    else "It could not be added."
-                ),
-                item.script,
-            )
-        ]
-    except _OVERTAKEN as error:
-        return [
-            Finding(
-                "NotRestored",
-                Severity.WARNING,
-                item.subject,
-                f"{item.name} of {item.table} could not be brought back because the table was "
-                f"changed meanwhile: {error.diag.message_primary}.",
-                item.script,
-            )
-        ]
-    return []
+    large = sorted((item for item in items if size(item) >= _SMALL_BYTES), key=size, reverse=True)
+    small = [item for item in items if size(item) < _SMALL_BYTES]
+    return [*((item,) for item in large), *_batches(small)]

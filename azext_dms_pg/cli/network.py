@@ -59,8 +59,7 @@ def check_network(
     from azext_dms_pg.backends.azure import subnet as looking
 
     azure, where, subnet, service = _on_azure(cmd, service_name, resource_group_name)
-    found = looking.findings(subnet, service["location"])
-    found += [item for item in looking.port_findings(subnet, source_port) if item not in found]
+    found = looking.findings(subnet, service["location"], source_port)
     if target_server is not None:
         server = azure.firewall.server(target_server, target_resource_group or where.group)
         rules = azure.firewall.ranges(server) if server.public else {}

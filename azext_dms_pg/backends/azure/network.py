@@ -112,14 +112,16 @@ class Network:
         subnet_id = str(service.get("virtualSubnetId") or "")
         nic_id = service.get("virtualNicId")
         if nic_id:
-            found = self._resource({"id": nic_id}, "network_interfaces")
-            cards = [] if found is None else [found]
-        else:
-            address = _parsed(str(service["id"]))
-            client = self._client(address["subscription"])
-            with translated(f"network interfaces in resource group {address['group']!r}"):
-                cards = [wire(item) for item in client.network_interfaces.list(address["group"])]
-        return [row for card in cards for row in _card_rows(card, None if nic_id else subnet_id)]
+            try:
+                found = self._resource({"id": nic_id}, "network_interfaces")
+            except NotFoundError:
+                found = None  # a stopped service may have given its card back
+            return _card_rows(found, None) if found else []
+        address = _parsed(str(service["id"]))
+        client = self._client(address["subscription"])
+        with translated(f"network interfaces in resource group {address['group']!r}"):
+            cards = [wire(item) for item in client.network_interfaces.list(address["group"])]
+        return [row for card in cards for row in _card_rows(card, subnet_id)]
 
     def prefixes(self, where: SubnetAddress) -> list[str]:
         client = self._client(where.subscription)

@@ -87,11 +87,16 @@ class Subnet:
         return Peer("AzureCloud", frozenset({"internet", "azurecloud"}), narrower=_AZURE_TAGS)
 
 
-def findings(subnet: Subnet, service_location: str) -> list[Finding]:
-    """Everything that would make the creation of a service fail, or a migration later."""
+def findings(
+    subnet: Subnet, service_location: str, source_port: int | None = None
+) -> list[Finding]:
+    """Everything that would make the creation of a service fail, or a migration later.
+
+    :param source_port: also look at the way to the source and to the target.
+    """
     return [
         *_place(subnet, service_location),
-        *_ports(subnet, verdicts(subnet)),
+        *_ports(subnet, verdicts(subnet, source_port)),
         *_routes(subnet),
     ]
 
@@ -110,11 +115,6 @@ def verdicts(subnet: Subnet, source_port: int | None = None) -> list[Verdict]:
         wanted.append((OUTBOUND, "tcp", source_port, subnet.own_network))
         wanted.append((OUTBOUND, "tcp", 5432, subnet.azure))
     return [decide(subnet.rules, *item) for item in wanted]
-
-
-def port_findings(subnet: Subnet, source_port: int) -> list[Finding]:
-    """The rules alone, with those for the source and the target server."""
-    return _ports(subnet, verdicts(subnet, source_port))
 
 
 def _place(subnet: Subnet, service_location: str) -> list[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.batch import Batch, Change, Emptied
+from azext_dms_pg.engine.faults import LineReachedError
 from azext_dms_pg.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -48,19 +49,25 @@ class Assembler:
     """:param progress: the target has everything that was committed up to here.
 
     :param hand_over: takes a slice of a large transaction; waits until it may.
+    :param until: position at which to stop; 0 to go on for ever.
     """
 
-    def __init__(self, progress: int, limits: Limits, hand_over: Callable[[Batch], None]) -> None:
+    def __init__(
+        self,
+        progress: int,
+        limits: Limits,
+        hand_over: Callable[[Batch], None],
+        until: int = 0,
+    ) -> None:
         self._progress = progress
+        self._until = until
         self._limits = limits
         self._hand_over = hand_over
         self._begin: Begin | None = None
-        self._skipping = False
         self._changes: list[Change | Emptied] = []
         self._weight = 0
         self._sliced = False
         self._nonce: str | None = None
-        self._touched = False
         self.batch = Batch()
         self.received_changes = 0
         self.received_lsn = progress
@@ -71,34 +78,44 @@ class Assembler:
         return self._begin is not None
 
     @property
-    def skipping(self) -> bool:
-        """Whether the transaction's changes are on the target already."""
-        return self._skipping
-
-    @property
     def oldest_commit(self) -> int:
         """Commit time of the oldest transaction here, 0 for none or unknown."""
         if self.batch.first_commit:
             return self.batch.first_commit
         return self._begin.commit_time if self._begin is not None else 0
 
-    def begin(self, begin: Begin) -> None:
-        """:raises ProtocolError: inside a transaction."""
+    def begin(self, begin: Begin) -> list[Change | Emptied] | None:
+        """Where to put the transaction's changes; None when the target has them already.
+
+        :raises ProtocolError: inside a transaction.
+        :raises LineReachedError: it committed after the position to stop at.
+        """
         if self._begin is not None:
             raise _out_of_order("BEGIN inside a transaction")
+        self.stop_at(begin.final_lsn)
         self._begin = begin
         # The commit record of anything applied ends at or before the progress.
-        self._skipping = 0 < begin.final_lsn < self._progress
+        return None if 0 < begin.final_lsn < self._progress else self._changes
 
-    def change(self, change: Change | Emptied, size: int) -> None:
+    def stop_at(self, lsn: int) -> None:
+        """:raises LineReachedError: whatever comes from this position on is not wanted."""
+        if 0 < self._until <= lsn:
+            raise LineReachedError("Everything before the position to stop at is here.")
+
+    def expect_transaction(self) -> None:
         """:raises ProtocolError: outside a transaction."""
         if self._begin is None:
             raise _out_of_order("a row change outside a transaction")
-        self._touched = True
-        self.received_changes += 1
-        self._changes.append(change)
-        self._weight += size + _WEIGHT_OF_A_CHANGE
-        if len(self._changes) >= self._limits.changes or self._weight >= self._limits.weight:
+
+    def received(self, size: int) -> None:
+        """Say how many bytes came since last time; hands over a slice if it is time."""
+        if self._begin is None:
+            self.batch.weight += size
+            return
+        self._weight += size
+        changes = len(self._changes)
+        weight = self._weight + changes * _WEIGHT_OF_A_CHANGE
+        if changes >= self._limits.changes or (changes and weight >= self._limits.weight):
             self._slice()
 
     def message(self, message: LogicalMessage) -> None:
@@ -110,10 +127,13 @@ class Assembler:
         begin = self._begin
         if begin is None:
             raise _out_of_order("COMMIT outside a transaction")
+        if 0 < self._until < commit.end_lsn:
+            # The start of its commit record is not known with test_decoding.
+            self.stop_at(commit.end_lsn)
         mark = Mark(commit.end_lsn, self.received_changes)
         if self._nonce is not None:
             self._remember(self._nonce, mark)
-        if not self._touched:
+        if not self._changes and not self._sliced:
             self._remember(begin.xid, mark)
         self.received_lsn = commit.end_lsn
         if commit.end_lsn > self._progress:
@@ -121,8 +141,8 @@ class Assembler:
         elif self._sliced:
             raise _out_of_order("a large transaction that had been applied already")
         self._begin = self._nonce = None
-        self._skipping = self._sliced = self._touched = False
-        self._changes, self._weight = [], 0
+        self._sliced = False
+        self._changes.clear()
 
     def take(self) -> Batch:
         """The batch so far; a new one begins."""
@@ -131,7 +151,7 @@ class Assembler:
 
     def _complete(self, begin: Begin, commit: Commit) -> None:
         batch = self.batch
-        batch.add(self._changes, self._weight)
+        self._collapse(batch)
         batch.lsn = commit.end_lsn
         batch.commit_time = commit.commit_time
         batch.transactions += 1
@@ -148,9 +168,16 @@ class Assembler:
             self._sliced = True
         batch = self.take()
         batch.first_commit = self._begin.commit_time if self._begin is not None else 0
-        batch.add(self._changes, self._weight)
-        self._changes, self._weight = [], 0
+        self._collapse(batch)
         self._hand_over(batch)
+
+    def _collapse(self, batch: Batch) -> None:
+        changes = self._changes
+        self.received_changes += len(changes)
+        batch.add(changes)
+        batch.weight += self._weight + len(changes) * _WEIGHT_OF_A_CHANGE
+        self._weight = 0
+        changes.clear()
 
     def _remember(self, name: str | int, mark: Mark) -> None:
         self.marks[name] = mark

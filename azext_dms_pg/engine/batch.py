@@ -28,25 +28,22 @@ class Operation(IntEnum):
     DELETE = 4
 
 
-class Change(NamedTuple):
-    """One row change, decoded and ready to be collapsed.
+Change = tuple[Layout, Operation, bytes, bytes, "Values | None"]
+"""One row change, decoded and ready to be collapsed; a plain tuple because there are millions.
 
-    :param key: of the row before the change; the whole row where there is no key.
-    :param row: the row after the change, complete; for CHANGE_KEY the new key.
-    :param values: the values after the change where ``row`` cannot hold them.
-    """
-
-    layout: Layout
-    operation: Operation
-    key: bytes
-    row: bytes = b""
-    values: Values | None = None
+Its layout; what it does; the key of the row before it (the whole row where there is no key); the
+complete row after it (for CHANGE_KEY the new key); the values after it where a row cannot hold
+them.
+"""
 
 
 class Emptied(NamedTuple):
     """A TRUNCATE of planned tables."""
 
     routes: tuple[Route, ...]
+
+
+_INSERT, _UPDATE, _DELETE = Operation.INSERT, Operation.UPDATE, Operation.DELETE
 
 
 class Segment:
@@ -84,26 +81,35 @@ class Batch:
     weight: int = 0
     steps: list[Segment | Emptied] = field(default_factory=list)
 
-    def add(self, changes: list[Change | Emptied], weight: int) -> None:
+    def add(self, changes: list[Change | Emptied]) -> None:
         """Collapse more changes into it.
 
         :raises MigrationError: they contradict what came before.
         """
         self.changes += len(changes)
-        self.weight += weight
         segment = self._segment()
         for change in changes:
             if isinstance(change, Emptied):
                 self.steps.append(change)
                 segment = self._segment()
                 continue
-            layout = change.layout
+            layout, operation, key, row, values = change
             delta = segment.deltas.get(layout)
             if delta is None:
                 segment = self._segment(layout)
                 delta = segment.open(layout)
             try:
-                _collapse(delta, change)
+                if operation is _INSERT:
+                    delta.insert(key, row)
+                elif operation is _UPDATE:
+                    delta.update(key, row)
+                elif operation is _DELETE:
+                    delta.delete(key)
+                elif isinstance(delta, KeyedDelta):
+                    if operation is Operation.CHANGE_KEY:
+                        delta.change_key(key, row, values or [])
+                    else:
+                        delta.update_partly(key, values or [])
             except InconsistentStreamError as error:
                 raise InconsistentStreamError(
                     f"Table {layout.label}: {error.message}", error.action
@@ -130,24 +136,3 @@ class Batch:
                 count[1] += delta.updates
                 count[2] += delta.deletes
         return tuple(TableChanges(label, *count) for label, count in counts.items())
-
-
-def _collapse(delta: KeyedDelta | WholeDelta, change: Change) -> None:
-    _, operation, key, row, values = change
-    if isinstance(delta, WholeDelta):
-        if operation is Operation.INSERT:
-            delta.insert(row)
-        elif operation is Operation.DELETE:
-            delta.delete(key)
-        else:
-            delta.update(key, row)
-    elif operation is Operation.INSERT:
-        delta.insert(key, row)
-    elif operation is Operation.UPDATE:
-        delta.update(key, row)
-    elif operation is Operation.UPDATE_PARTLY:
-        delta.update_partly(key, values or [])
-    elif operation is Operation.CHANGE_KEY:
-        delta.change_key(key, row, values or [])
-    else:
-        delta.delete(key)

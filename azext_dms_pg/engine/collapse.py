@@ -24,22 +24,19 @@ class InconsistentStreamError(MigrationError):
 
 
 class _Entry(NamedTuple):
-    """State of one key.
+    """State of a key that is neither simply inserted nor simply updated.
 
     :param existed: the target has a row of this key from before the batch.
-    :param row: the row as it shall be, completely known, or None.
-    :param values: the row as it shall be with values that were not sent; None when ``row`` is
-        set or the key shall be absent.
+    :param values: the row as it shall be, perhaps with values that were not sent; None: absent.
     :param origin: key of the target row that holds what was not sent; None: this key's.
     """
 
     existed: bool
-    row: bytes | None
     values: Values | None
     origin: bytes | None
 
 
-_ABSENT = _Entry(existed=True, row=None, values=None, origin=None)
+_ABSENT = _Entry(existed=True, values=None, origin=None)
 
 
 @dataclass(frozen=True)
@@ -71,71 +68,60 @@ class KeyedDelta:
     def __init__(self, codec: Codec, *, keep_rest: bool = False) -> None:
         self._codec = codec
         self._keep_rest = keep_rest
-        self._entries: dict[bytes, _Entry] = {}
+        # Nearly every key is in one of these two, so they hold no more than the row.
+        self._new: dict[bytes, bytes] = {}
+        self._changed: dict[bytes, bytes] = {}
+        self._others: dict[bytes, _Entry] = {}
         self.inserts = self.updates = self.deletes = 0
 
     def insert(self, key: bytes, row: bytes) -> None:
         self.inserts += 1
-        before = self._entries.get(key)
-        if before is not None and before is not _ABSENT:
+        if key in self._others:
+            if self._others[key] is not _ABSENT:
+                raise _inconsistent("an INSERT of a key that was there")
+            del self._others[key]
+            self._changed[key] = row
+        elif key in self._new or key in self._changed:
             raise _inconsistent("an INSERT of a key that was there")
-        self._entries[key] = _Entry(before is not None, row, None, None)
+        else:
+            self._new[key] = row
 
     def update(self, key: bytes, row: bytes) -> None:
         """All values are known and the key stays."""
         self.updates += 1
-        before = self._entries.get(key)
-        if before is None:
-            self._entries[key] = _Entry(existed=True, row=row, values=None, origin=None)
-        elif before is _ABSENT:
-            raise _inconsistent("an UPDATE of a row that was deleted")
-        elif before.origin is not None and self._keep_rest:
-            values = self._codec.split(row)
-            self._entries[key] = _Entry(before.existed, None, values, before.origin)
+        if key in self._new:
+            self._new[key] = row
+        elif key in self._others:
+            before = self._take(key)
+            self._put(key, before.existed, self._codec.split(row), before.origin)
         else:
-            self._entries[key] = _Entry(before.existed, row, None, None)
+            self._changed[key] = row
 
     def update_partly(self, key: bytes, values: Values) -> None:
         """Some values were not sent; the key stays."""
         self.updates += 1
-        before = self._entries.get(key)
-        if before is _ABSENT:
-            raise _inconsistent("an UPDATE of a row that was deleted")
-        if before is None:
-            self._entries[key] = _Entry(existed=True, row=None, values=values, origin=None)
-        else:
-            self._put(key, before.existed, self._merged(before, values), before.origin)
+        before = self._take(key)
+        self._put(key, before.existed, self._merged(before, values), before.origin)
 
     def change_key(self, old: bytes, new: bytes, values: Values) -> None:
         """The key changes; some values may not have been sent."""
         self.updates += 1
-        before = self._entries.get(old)
-        origin: bytes | None
-        if before is None:
-            self._entries[old] = _ABSENT
-            origin = old
-        elif before is _ABSENT:
-            raise _inconsistent("an UPDATE of a row that was deleted")
-        else:
-            values = self._merged(before, values)
-            origin = before.origin
-            if origin is None and before.existed:
+        before = self._take(old)
+        values = self._merged(before, values)
+        origin = before.origin
+        if before.existed:
+            self._others[old] = _ABSENT
+            if origin is None:
                 origin = old
-            self._remove(old, before)
-        found = self._entries.get(new)
-        if found is not None and found is not _ABSENT:
+        found = self._others.pop(new, None)
+        if found not in (None, _ABSENT) or new in self._new or new in self._changed:
             raise _inconsistent("an UPDATE to a key that was there")
         self._put(new, found is not None, values, origin)
 
     def delete(self, key: bytes) -> None:
         self.deletes += 1
-        before = self._entries.get(key)
-        if before is _ABSENT:
-            raise _inconsistent("a DELETE of a row that was deleted")
-        if before is None:
-            self._entries[key] = _ABSENT
-        else:
-            self._remove(key, before)
+        if self._take(key).existed:
+            self._others[key] = _ABSENT
 
     def net(self, *, careful: bool = False) -> NetEffect:
         """Sort what is left to do.
@@ -144,33 +130,30 @@ class KeyedDelta:
             order of statements can collide with a unique or exclusion constraint.
         """
         net = NetEffect()
-        for key, entry in self._entries.items():
-            if entry is _ABSENT:
+        net.inserts.extend(self._new.values())
+        if not careful:
+            net.updates.extend(self._changed.values())
+        else:
+            for key, row in self._changed.items():
                 net.deletes.append(key)
-            elif not entry.existed and entry.row is not None:
-                net.inserts.append(entry.row)
-            elif not careful and entry.origin is None:
-                self._update(net, entry)
+                if self._keep_rest:
+                    self._move(net, key, self._codec.split(row))
+                else:
+                    net.inserts.append(row)
+        for key, (existed, values, origin) in self._others.items():
+            if values is None:
+                net.deletes.append(key)
+            elif origin is None and not careful:
+                known, picked = self._known(values)
+                net.partial.setdefault(known, []).append(picked)
             else:
-                self._move(net, key, entry)
+                if existed:
+                    net.deletes.append(key)
+                self._move(net, key if origin is None else origin, values)
         return net
 
-    def _update(self, net: NetEffect, entry: _Entry) -> None:
-        if entry.row is not None:
-            net.updates.append(entry.row)
-            return
-        known, values = self._known(entry.values or [])
-        net.partial.setdefault(known, []).append(values)
-
-    def _move(self, net: NetEffect, key: bytes, entry: _Entry) -> None:
-        if entry.existed:
-            net.deletes.append(key)
-        if entry.row is not None and not self._keep_rest:
-            net.inserts.append(entry.row)
-            return
-        values = entry.values if entry.row is None else self._codec.split(entry.row)
-        known, values = self._known(values or [])
-        origin = key if entry.origin is None else entry.origin
+    def _move(self, net: NetEffect, origin: bytes, values: Values) -> None:
+        known, values = self._known(values)
         net.moves.setdefault(known, []).append((origin, values))
 
     def _known(self, values: Values) -> tuple[tuple[int, ...], Values]:
@@ -178,30 +161,39 @@ class KeyedDelta:
         known = tuple(at for at, value in enumerate(values) if value != unchanged)
         return known, [values[at] for at in known]
 
+    def _take(self, key: bytes) -> _Entry:
+        """The state of a row that is there, taken out of the delta."""
+        row = self._new.pop(key, None)
+        if row is not None:
+            return _Entry(existed=False, values=self._codec.split(row), origin=None)
+        row = self._changed.pop(key, None)
+        if row is not None:
+            return _Entry(existed=True, values=self._codec.split(row), origin=None)
+        found = self._others.pop(key, None)
+        if found is _ABSENT:
+            raise _inconsistent("a change of a row that was deleted")
+        return found or _Entry(existed=True, values=None, origin=None)
+
     def _put(self, key: bytes, existed: bool, values: Values, origin: bytes | None) -> None:  # noqa: FBT001
-        complete = self._codec.unchanged not in values
         if origin == key:
             # Moved away and back: what was not sent is where it was.
             origin = None
+        complete = self._codec.unchanged not in values
         if complete and (origin is None or not self._keep_rest):
-            self._entries[key] = _Entry(existed, self._codec.row(values), None, None)
+            rows = self._changed if existed else self._new
+            rows[key] = self._codec.row(values)
         else:
-            self._entries[key] = _Entry(existed, None, values, origin)
-
-    def _remove(self, key: bytes, before: _Entry) -> None:
-        if before.existed:
-            self._entries[key] = _ABSENT
-        else:
-            del self._entries[key]
+            self._others[key] = _Entry(existed, values, origin)
 
     def _merged(self, before: _Entry, values: Values) -> Values:
         """``values`` with what was not sent taken from the state before."""
         unchanged = self._codec.unchanged
-        if unchanged not in values:
+        if before.values is None or unchanged not in values:
             return values
-        old = before.values if before.row is None else self._codec.split(before.row)
-        return [was if value == unchanged else value
-                for value, was in zip(values, old or values, strict=True)]  # fmt: skip
+        return [
+            was if value == unchanged else value
+            for value, was in zip(values, before.values, strict=True)
+        ]
 
 
 class WholeDelta:
@@ -211,7 +203,8 @@ class WholeDelta:
         self.rows: dict[bytes, int] = {}
         self.inserts = self.updates = self.deletes = 0
 
-    def insert(self, row: bytes) -> None:
+    def insert(self, key: bytes, row: bytes) -> None:
+        del key
         self.inserts += 1
         self._add(row, 1)
 

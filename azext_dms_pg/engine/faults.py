@@ -52,6 +52,12 @@ class ApplyError(MigrationError):
         self.sqlstate = sqlstate
 
 
+class LineReachedError(DmsPgError):
+    """Not a failure: everything committed before the line is applied, and nothing after it."""
+
+    code = "LineReached"
+
+
 class BinaryImpossibleError(DmsPgError):
     """A table came to need text; the follower opens the stream again without binary values."""
 

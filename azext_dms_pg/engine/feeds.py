@@ -6,16 +6,17 @@ Owns which table of the stream is which route, and which layout it has at this p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from azext_dms_pg.engine.batch import Emptied
+from azext_dms_pg.engine.batch import Change, Emptied, Operation
 from azext_dms_pg.engine.faults import BinaryImpossibleError
 from azext_dms_pg.engine.interpret import make_change
-from azext_dms_pg.engine.layout import Layout
+from azext_dms_pg.engine.layout import Layout, Matching
 from azext_dms_pg.errors import ProtocolError
 from azext_dms_pg.postgres import pgoutput, test_decoding
 from azext_dms_pg.postgres.changes import (
     NULL,
+    UNCHANGED,
     Begin,
     Commit,
     LogicalMessage,
@@ -25,6 +26,7 @@ from azext_dms_pg.postgres.changes import (
 )
 from azext_dms_pg.postgres.encodings import to_utf8
 from azext_dms_pg.postgres.test_decoding import TextChange, TextColumn
+from azext_dms_pg.postgres.tuples import TupleReader, broken
 from azext_dms_pg.postgres.walsender import PAYLOAD, header
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 _TABLE = b"table "  # only these messages hold the user's text
 _FIRST_USER_OID = 16384
 _NAME_OID = 19
+_INSERT, _UPDATE = Operation.INSERT, Operation.UPDATE
+# Where an Insert or Update has its relation, the kind of its first tuple, and that tuple.
+_OID, _MARK, _TUPLE = slice(PAYLOAD + 1, PAYLOAD + 5), PAYLOAD + 5, PAYLOAD + 6
 
 
 class Feed(Protocol):
@@ -57,6 +62,21 @@ class Feed(Protocol):
         ...
 
 
+class _Opened(NamedTuple):
+    """A table whose rows are coming.
+
+    :param simple: rows are COPY BINARY rows once the kinds are taken out.
+    :param only_key: position of the key when it is one column, else -1.
+    :param head: how such a row begins.
+    """
+
+    layout: Layout
+    reader: TupleReader
+    simple: bool
+    only_key: int
+    head: bytes
+
+
 class PgoutputFeed:
     """The pgoutput plugin, protocol version 1."""
 
@@ -66,7 +86,8 @@ class PgoutputFeed:
         self._assembler = assembler
         self._routes = {route.source.oid: route for route in plan.routes}
         self._relations: dict[int, StreamRelation] = {}
-        self._open: dict[int, tuple[Layout, pgoutput.RowReader]] = {}
+        self._open: dict[bytes, _Opened] = {}
+        self._changes: list[Change | Emptied] | None = None
         self.ignored: set[Name] = set()
 
     def options(self, publication: str) -> dict[str, str]:
@@ -83,13 +104,14 @@ class PgoutputFeed:
         if kind in (pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE):
             self._row(frame)
         elif kind == pgoutput.BEGIN:
-            self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
+            self._changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
         elif kind == pgoutput.COMMIT:
+            self._changes = None
             self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
         elif kind == pgoutput.RELATION:
             self._relation(pgoutput.relation(frame, PAYLOAD))
         elif kind == pgoutput.TRUNCATE:
-            self._truncate(pgoutput.truncate(frame, PAYLOAD), len(frame))
+            self._truncate(pgoutput.truncate(frame, PAYLOAD))
         elif kind == pgoutput.MESSAGE:
             self._assembler.message(pgoutput.message(frame, PAYLOAD))
         elif kind not in (pgoutput.TYPE, pgoutput.ORIGIN):
@@ -98,37 +120,56 @@ class PgoutputFeed:
     def _relation(self, relation: StreamRelation) -> None:
         """Note it; whether it fits is asked when a change needs it."""
         self._relations[relation.oid] = relation
-        self._open.pop(relation.oid, None)
+        self._open.pop(relation.oid.to_bytes(4, "big"), None)
         if relation.oid not in self._routes:
             self.ignored.add(relation.name)
 
     def _row(self, frame: bytes) -> None:
-        if self._assembler.skipping:
+        changes = self._changes
+        if changes is None:
+            self._assembler.expect_transaction()
             return
-        found = self._open.get(pgoutput.oid_of(frame, PAYLOAD))
-        if found is None:
-            found = self._fit(pgoutput.oid_of(frame, PAYLOAD))
-            if found is None:
+        opened = self._open.get(frame[_OID])
+        if opened is None:
+            opened = self._fit(pgoutput.oid_of(frame, PAYLOAD))
+            if opened is None:
                 return
-        layout, reader = found
         try:
-            change = pgoutput.row_change(frame, PAYLOAD, reader)
+            if opened.simple and frame[_MARK] == pgoutput.NEW:
+                # Nearly every change: an INSERT, or an UPDATE that leaves the key alone.
+                fields, end = opened.reader.read(frame, _TUPLE)
+                if end != len(frame):
+                    raise broken(frame)
+                if UNCHANGED not in fields:
+                    changes.append(
+                        (
+                            opened.layout,
+                            _INSERT if frame[PAYLOAD] == pgoutput.INSERT else _UPDATE,
+                            fields[opened.only_key]
+                            if opened.only_key >= 0
+                            else b"".join([fields[at] for at in opened.layout.key]),
+                            opened.head + b"".join(fields),
+                            None,
+                        )
+                    )
+                    return
+            change = pgoutput.row_change(frame, PAYLOAD, opened.reader)
         except ProtocolError as error:
             if error.code == "MixedFormats" and self._plan.binary_stream:
                 raise BinaryImpossibleError(error.message) from None
             raise
-        self._assembler.change(
+        layout = opened.layout
+        changes.append(
             make_change(
                 layout,
                 change.old if change.old is None else layout.picked(change.old),
                 change.new if change.new is None else layout.picked(change.new),
                 insert=change.operation == pgoutput.INSERT,
                 old_is_key=change.old_is_key,
-            ),
-            len(frame),
+            )
         )
 
-    def _fit(self, oid: int) -> tuple[Layout, pgoutput.RowReader] | None:
+    def _fit(self, oid: int) -> _Opened | None:
         route = self._routes.get(oid)
         if route is None:
             return None
@@ -148,17 +189,22 @@ class PgoutputFeed:
         widths = tuple(
             known.get((column.name, column.type_oid), -1) for column in relation.columns
         )
-        found = layout, pgoutput.RowReader(widths, binary=layout.binary)
-        self._open[oid] = found
-        return found
+        opened = self._open[oid.to_bytes(4, "big")] = _Opened(
+            layout,
+            TupleReader(widths, binary=layout.binary),
+            simple=layout.binary and layout.picks is None and layout.matching is Matching.KEY,
+            only_key=layout.key[0] if len(layout.key) == 1 else -1,
+            head=len(relation.columns).to_bytes(2, "big"),
+        )
+        return opened
 
-    def _truncate(self, truncate: Truncate, size: int) -> None:
-        if self._assembler.skipping:
+    def _truncate(self, truncate: Truncate) -> None:
+        if self._changes is None:
             return
         oids = [oid for oid in truncate.relations if isinstance(oid, int)]
         routes = tuple(route for oid in oids if (route := self._routes.get(oid)) is not None)
         if routes:
-            self._assembler.change(Emptied(routes), size)
+            self._changes.append(Emptied(routes))
 
 
 class TextFeed:
@@ -186,18 +232,19 @@ class TextFeed:
             payload = self._to_utf8(payload)
         event = test_decoding.parse(payload, header(frame).start)
         if isinstance(event, TextChange):
-            self._row(event, len(frame))
+            self._row(event)
         elif isinstance(event, Begin):
-            self._assembler.begin(event)
+            self._changes = self._assembler.begin(event)
         elif isinstance(event, Commit):
+            self._changes = None
             self._assembler.commit(event)
         elif isinstance(event, LogicalMessage):
             self._assembler.message(event)
         else:
             named = [name for name in event.relations if not isinstance(name, int)]
             found = [route for name in named if (route := self._route(name)) is not None]
-            if found:
-                self._assembler.change(Emptied(tuple(found)), len(frame))
+            if found and self._changes is not None:
+                self._changes.append(Emptied(tuple(found)))
 
     def _route(self, name: Name) -> Route | None:
         """The route of a table by its name of today or of when it was planned."""
@@ -208,7 +255,10 @@ class TextFeed:
             self.ignored.add(name)
         return route
 
-    def _row(self, change: TextChange, size: int) -> None:
+    def _row(self, change: TextChange) -> None:
+        if self._changes is None:
+            self._assembler.expect_transaction()
+            return
         route = self._route(change.relation)
         if route is None:
             return
@@ -216,10 +266,11 @@ class TextFeed:
         old = None if change.old is None else _arranged(layout, change.old)
         new = None if change.new is None else _arranged(layout, change.new)
         # What an old key leaves out is NULL or not part of the key; only a whole row tells which.
-        made = make_change(
-            layout, old, new, insert=change.operation == "INSERT", old_is_key=bool(layout.key)
+        self._changes.append(
+            make_change(
+                layout, old, new, insert=change.operation == "INSERT", old_is_key=bool(layout.key)
+            )
         )
-        self._assembler.change(made, size)
 
     def _layout(self, route: Route, change: TextChange) -> Layout:
         layout = self._current.get(route.source.oid)

@@ -31,21 +31,21 @@ def make_change(
         if old is None:
             raise _unidentified(layout)
         key = codec.key(codec.values([old[at] for at in at_key]))
-        return Change(layout, Operation.DELETE, key)
+        return layout, Operation.DELETE, key, b"", None
     values = codec.values(new)
     key = codec.key([values[at] for at in at_key])
     if insert:
-        return Change(layout, Operation.INSERT, key, codec.row(values))
+        return layout, Operation.INSERT, key, codec.row(values), None
     unchanged = codec.unchanged in values
     if unchanged and any(new[at] == UNCHANGED for at in at_key):
         raise _unidentified(layout)
     if old is not None:
         before = codec.key(codec.values([old[at] for at in at_key]))
         if before != key:
-            return Change(layout, Operation.CHANGE_KEY, before, key, values)
+            return layout, Operation.CHANGE_KEY, before, key, values
     if unchanged:
-        return Change(layout, Operation.UPDATE_PARTLY, key, b"", values)
-    return Change(layout, Operation.UPDATE, key, codec.row(values))
+        return layout, Operation.UPDATE_PARTLY, key, b"", values
+    return layout, Operation.UPDATE, key, codec.row(values), None
 
 
 def _completed(layout: Layout, old: Fields, new: Fields, *, old_is_key: bool) -> Fields:
@@ -65,13 +65,13 @@ def _completed(layout: Layout, old: Fields, new: Fields, *, old_is_key: bool) ->
 def _whole(layout: Layout, old: Fields | None, new: Fields | None, *, insert: bool) -> Change:
     codec = layout.codec
     if insert:
-        return Change(layout, Operation.INSERT, b"", codec.row(codec.values(new or [])))
+        return layout, Operation.INSERT, b"", codec.row(codec.values(new or [])), None
     if layout.matching is Matching.NEVER or old is None:
         raise _unidentified(layout)
     before = codec.row(codec.values(old))
     if new is None:
-        return Change(layout, Operation.DELETE, before)
-    return Change(layout, Operation.UPDATE, before, codec.row(codec.values(new)))
+        return layout, Operation.DELETE, before, b"", None
+    return layout, Operation.UPDATE, before, codec.row(codec.values(new)), None
 
 
 def _unidentified(layout: Layout) -> ApplyError:

@@ -45,7 +45,10 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True)
 class Course:
-    """What is followed, and to where."""
+    """What is followed, and to where.
+
+    :param until: position at which to stop; 0 to go on for ever.
+    """
 
     plan: Plan
     source: Connection
@@ -54,6 +57,7 @@ class Course:
     slot: str
     publication: str
     settings: MigrationSettings
+    until: int = 0
 
 
 class Pipeline:
@@ -81,6 +85,7 @@ class Pipeline:
                 lambda: self.applier.progress,
                 course.settings.batch_changes,
                 course.settings.batch_milliseconds / 1000,
+                course.until,
             )
             kind = PgoutputFeed if course.plan.plugin == "pgoutput" else TextFeed
             self.feed: Feed = kind(course.plan, self._layouts, self.receiver.assembler)

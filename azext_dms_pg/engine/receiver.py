@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.assembler import Assembler, Limits
 from azext_dms_pg.engine.batch import Batch
-from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
+from azext_dms_pg.engine.faults import BinaryImpossibleError, LineReachedError, SchemaDriftError
 from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres import walsender
 from azext_dms_pg.postgres.follow import ReplicationStream, WalEnd
@@ -42,6 +42,7 @@ class Receiver:
     :param progress: where the target stands.
     :param applied: asks where it stands now.
     :param patience: seconds a received commit may wait for company.
+    :param until: position at which to stop; 0 to go on for ever.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Receiver:
         applied: Callable[[], int],
         changes: int,
         patience: float,
+        until: int = 0,
     ) -> None:
         self._handoff = handoff
         self._applied = applied
         self._enough = changes
         self._patience = patience
-        self.assembler = Assembler(progress, Limits(changes, SLICE_WEIGHT), self._must_put)
+        limits = Limits(changes, SLICE_WEIGHT)
+        self.assembler = Assembler(progress, limits, self._must_put, until)
         self._stream: ReplicationStream | None = None
         self._wal_end: WalEnd | None = None
         self._reported = 0.0
@@ -92,8 +95,10 @@ class Receiver:
                 self._keepalive(walsender.keepalive(frame))
             else:
                 raise walsender.unexpected(frame)
-        if frames and frames[-1][0] == walsender.XLOG_DATA:
-            self._heard(walsender.header(frames[-1]))
+        if frames:
+            self.assembler.received(sum(map(len, frames)))
+            if frames[-1][0] == walsender.XLOG_DATA:
+                self._heard(walsender.header(frames[-1]))
         self._report()
         if wal_end.poll(_ASK_EVERY):
             self.server_lsn = max(self.server_lsn, wal_end.known)
@@ -111,6 +116,7 @@ class Receiver:
         if not self.assembler.in_transaction:
             self._safe = max(self._safe, keepalive.wal_end)
             self.received_lsn = max(self.received_lsn, keepalive.wal_end)
+            self.assembler.stop_at(keepalive.wal_end)
         if keepalive.reply:
             self._reported = 0.0
 
@@ -178,7 +184,9 @@ class Receiver:
 
         Only after errors that cannot have come from the middle of collapsing.
         """
-        if isinstance(error, (SchemaDriftError, BinaryImpossibleError, ServerError)):
+        if isinstance(
+            error, (SchemaDriftError, BinaryImpossibleError, LineReachedError, ServerError)
+        ):
             batch = self.assembler.take()
             while batch.transactions and not self._handoff.put(batch, _ROOM_PAUSE):
                 if self._handoff.closed:

@@ -10,7 +10,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.faults import ApplyError, BinaryImpossibleError, SchemaDriftError
+from azext_dms_pg.engine.faults import (
+    ApplyError,
+    BinaryImpossibleError,
+    LineReachedError,
+    SchemaDriftError,
+)
 from azext_dms_pg.engine.pipeline import Course, Pipeline
 from azext_dms_pg.engine.values import Applied, Fence, FencePassed, Position
 from azext_dms_pg.postgres.replication import SlotLostError
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.model.connection import Connection
     from azext_dms_pg.model.settings import MigrationSettings
 
-__all__ = ["ApplyError", "Follower", "SchemaDriftError", "SlotLostError"]
+__all__ = ["ApplyError", "Follower", "LineReachedError", "SchemaDriftError", "SlotLostError"]
 
 _POSITION_EVERY = 0.4
 
@@ -39,9 +44,10 @@ class Follower:
         slot: str,
         publication: str,
         settings: MigrationSettings,
+        until: int = 0,
     ) -> None:
         self._course = Course(
-            plan, source, target, migration_id, slot, publication, settings
+            plan, source, target, migration_id, slot, publication, settings, until
         )
         self._fences: list[Fence] = []
         self._changes_at_fence = 0
@@ -52,6 +58,7 @@ class Follower:
     def events(self) -> Iterator[Applied | Position | FencePassed]:
         """What happens, as it happens; a ``Position`` at least twice a second.
 
+        :raises LineReachedError: everything before the position to stop at is applied.
         :raises SlotLostError: changes are missing for good.
         :raises SchemaDriftError: the source's schema changed; everything before is applied.
         :raises MigrationError: the target refuses a change, or the stream makes no sense.

@@ -15,9 +15,7 @@ times in microseconds since 2000-01-01 UTC, strings end in NUL.
     Truncate  'T'  int32 n  int8 options (1 CASCADE, 2 RESTART IDENTITY)  n x int32 OID
     Message   'M'  int8 flags (1 = transactional)  int64 LSN  string prefix  int32 n  n bytes
 
-    tuple          int16 n  n x ('n' | 'u' | 't' int32 length bytes | 'b' int32 length bytes)
-
-Values are cut out, never converted. Whatever is malformed raises ``ProtocolError``; no length is
+Tuples are read by ``tuples.py``. Whatever is malformed raises ``ProtocolError``; no length is
 believed before the bytes it promises are seen to be there.
 """
 
@@ -28,8 +26,6 @@ from typing import NamedTuple
 
 from azext_dms_pg.errors import ProtocolError
 from azext_dms_pg.postgres.changes import (
-    NULL,
-    UNCHANGED,
     Begin,
     Commit,
     Fields,
@@ -40,6 +36,7 @@ from azext_dms_pg.postgres.changes import (
     TypeNote,
 )
 from azext_dms_pg.postgres.relations import Name, ReplicaIdentity
+from azext_dms_pg.postgres.tuples import TupleReader, broken
 from azext_dms_pg.postgres.walsender import EPOCH
 
 INSERT, UPDATE, DELETE = 0x49, 0x55, 0x44
@@ -51,10 +48,7 @@ _COLUMN_END = struct.Struct(">Ii")
 _MESSAGE_HEAD = struct.Struct(">Bq")
 _OID = struct.Struct(">I")
 _COUNT = struct.Struct(">H")
-_KEY, _OLD, _NEW = b"KON"
-_NULL, _UNCHANGED, _TEXT, _BINARY = b"nutb"
-_LENGTH = 4
-"""Bytes before the value in a field."""
+KEY, OLD, NEW = b"KON"
 
 
 class RowChange(NamedTuple):
@@ -70,122 +64,41 @@ class RowChange(NamedTuple):
     new: Fields | None
 
 
-class RowReader:
-    """Cuts tuples of one relation into fields.
-
-    :param widths: of the leading columns that are fixed-width in binary form, else -1. Such
-        columns are read with one ``struct`` call as long as none is NULL.
-    :param binary: the values are expected in binary form, else as text.
-    """
-
-    def __init__(self, widths: tuple[int, ...], *, binary: bool) -> None:
-        self._count = len(widths)
-        self._kind = _BINARY if binary else _TEXT
-        leading = 0
-        while binary and leading < len(widths) and widths[leading] > 0:
-            leading += 1
-        self._leading = leading
-        self._heads = [struct.pack(">I", width) for width in widths[:leading]]
-        self._struct = struct.Struct(
-            ">2x" + "".join(f"B{_LENGTH + width}s" for width in widths[:leading])
-        )
-        self._kinds = (self._kind,) * leading
-
-    def read(self, data: bytes, at: int) -> tuple[Fields, int]:
-        """The fields of the tuple at ``at``, and where it ends.
-
-        :raises ProtocolError: malformed, another number of columns, or another format.
-        """
-        if len(data) < at + 2:
-            raise _broken(data)
-        count = data[at] << 8 | data[at + 1]
-        if count != self._count:
-            raise ProtocolError(
-                f"The source sent a row of {count} columns for a table of {self._count}.",
-                "Restart the task; report this with the server's version if it comes again.",
-            )
-        fields = self._fixed(data, at)
-        at = at + self._struct.size if fields else at + 2
-        if len(fields) == count:
-            return fields, at
-        return fields, self._rest(data, at, fields)
-
-    def _fixed(self, data: bytes, at: int) -> Fields:
-        """The leading fixed-width columns in one go; none if that is not how they came."""
-        if not self._leading or len(data) < at + self._struct.size:
-            return []
-        found = self._struct.unpack_from(data, at)
-        fields = list(found[1::2])
-        if found[0::2] != self._kinds or [field[:_LENGTH] for field in fields] != self._heads:
-            return []
-        return fields
-
-    def _rest(self, data: bytes, at: int, fields: Fields) -> int:
-        expected, end = self._kind, len(data)
-        for _ in range(self._count - len(fields)):
-            if at >= end:
-                raise _broken(data)
-            kind = data[at]
-            if kind == expected:
-                length = int.from_bytes(data[at + 1 : at + 5], "big")
-                stop = at + 5 + length
-                if stop > end or at + 5 > end:
-                    raise _broken(data)
-                fields.append(data[at + 1 : stop])
-                at = stop
-            elif kind == _NULL:
-                fields.append(NULL)
-                at += 1
-            elif kind == _UNCHANGED:
-                fields.append(UNCHANGED)
-                at += 1
-            elif kind in (_TEXT, _BINARY):
-                raise ProtocolError(
-                    f"The source sent a value in {'binary' if kind == _BINARY else 'text'} form "
-                    "where the other was expected.",
-                    'Set "binary": "false" in migrationSetting and restart the task.',
-                    code="MixedFormats",
-                )
-            else:
-                raise _broken(data)
-        return at
-
-
 def oid_of(data: bytes, at: int) -> int:
     """The relation of the row change whose message begins at ``at``."""
     try:
         return int(_OID.unpack_from(data, at + 1)[0])
     except struct.error:
-        raise _broken(data) from None
+        raise broken(data) from None
 
 
-def row_change(data: bytes, at: int, reader: RowReader) -> RowChange:
+def row_change(data: bytes, at: int, reader: TupleReader) -> RowChange:
     """Decode an Insert, Update or Delete that begins at ``at``.
 
     :raises ProtocolError: malformed.
     """
     if len(data) < at + 6:
-        raise _broken(data)
+        raise broken(data)
     operation, mark = data[at], data[at + 5]
     position = at + 6
     old: Fields | None = None
     new: Fields | None = None
-    is_key = mark == _KEY
-    if mark in (_KEY, _OLD) and operation != INSERT:
+    is_key = mark == KEY
+    if mark in (KEY, OLD) and operation != INSERT:
         old, position = reader.read(data, position)
         if operation == UPDATE:
             if position >= len(data):
-                raise _broken(data)
+                raise broken(data)
             mark = data[position]
             position += 1
     if operation != DELETE:
-        if mark != _NEW:
-            raise _broken(data)
+        if mark != NEW:
+            raise broken(data)
         new, position = reader.read(data, position)
     elif old is None:
-        raise _broken(data)
+        raise broken(data)
     if position != len(data):
-        raise _broken(data)
+        raise broken(data)
     return RowChange(operation, is_key, old, new)
 
 
@@ -197,7 +110,7 @@ def begin(data: bytes, at: int = 0) -> Begin:
 def commit(data: bytes, at: int = 0) -> Commit:
     _, _, end, time = _unpack(_COMMIT, data, at + 1, exact=True)
     if end < 0:
-        raise _broken(data)
+        raise broken(data)
     return Commit(end, time + EPOCH)
 
 
@@ -208,20 +121,20 @@ def relation(data: bytes, at: int = 0) -> StreamRelation:
     try:
         identity = ReplicaIdentity(data[at : at + 1].decode("ascii"))
     except (UnicodeDecodeError, ValueError):
-        raise _broken(data) from None
+        raise broken(data) from None
     (count,) = _unpack(_COUNT, data, at + 1)
     at += 3
     columns = []
     for _ in range(count):
         if at >= len(data):
-            raise _broken(data)
+            raise broken(data)
         flags = data[at]
         column, at = _string(data, at + 1)
         type_oid, modifier = _unpack(_COLUMN_END, data, at)
         at += _COLUMN_END.size
         columns.append(StreamColumn(column, type_oid, modifier, "", bool(flags & 1)))
     if at != len(data):
-        raise _broken(data)
+        raise broken(data)
     return StreamRelation(oid, Name(schema or "pg_catalog", name), identity, tuple(columns))
 
 
@@ -230,14 +143,14 @@ def type_note(data: bytes, at: int = 0) -> TypeNote:
     schema, at = _string(data, at + 5)
     name, at = _string(data, at)
     if at != len(data):
-        raise _broken(data)
+        raise broken(data)
     return TypeNote(oid, Name(schema or "pg_catalog", name))
 
 
 def truncate(data: bytes, at: int = 0) -> Truncate:
     count = oid_of(data, at)
     if len(data) != at + 6 + 4 * count:
-        raise _broken(data)
+        raise broken(data)
     options = data[at + 5]
     oids = struct.unpack_from(f">{count}I", data, at + 6)
     return Truncate(oids, bool(options & 1), bool(options & 2))
@@ -249,7 +162,7 @@ def message(data: bytes, at: int = 0) -> LogicalMessage:
     (length,) = _unpack(_OID, data, at)
     content = data[at + 4 : at + 4 + length]
     if len(content) != length or len(data) != at + 4 + length:
-        raise _broken(data)
+        raise broken(data)
     return LogicalMessage(bool(flags & 1), prefix, content)
 
 
@@ -263,26 +176,18 @@ def unexpected(data: bytes, at: int) -> ProtocolError:
 
 def _unpack(layout: struct.Struct, data: bytes, at: int, *, exact: bool = False) -> tuple[int, ...]:
     if exact and len(data) != at + layout.size:
-        raise _broken(data)
+        raise broken(data)
     try:
         return layout.unpack_from(data, at)
     except struct.error:
-        raise _broken(data) from None
+        raise broken(data) from None
 
 
 def _string(data: bytes, at: int) -> tuple[str, int]:
     end = data.find(b"\0", at)
     if end < 0 or at > len(data):
-        raise _broken(data)
+        raise broken(data)
     try:
         return data[at:end].decode(), end + 1
     except UnicodeDecodeError:
-        raise _broken(data) from None
-
-
-def _broken(data: bytes) -> ProtocolError:
-    return ProtocolError(
-        f"The source sent a malformed pgoutput message ({len(data)} bytes).",
-        "See whether something between here and the source alters the connection; report this "
-        "with the server's version if it comes again.",
-    )
+        raise broken(data) from None

@@ -90,7 +90,7 @@ class Case:
         self.writers = Writers(
             self.source, count=plan.writers, seed=plan.seed, pause=0.02, big=12_000
         )
-        self.stirrer = Stirrer(self.source, plan.mix, plan.seed, 0.03)
+        self.stirrer = Stirrer(self.source, plan.mix, plan.seed, 0.06)
         self.result = Result(plan)
         self.observer: Observer | None = None
         self._holder: psycopg.Connection[Any] | None = None

@@ -151,7 +151,7 @@ CREATE TRIGGER count BEFORE UPDATE ON audited.account
         ),
         "DELETE FROM audited.account WHERE id = {n} % 500 + 1",
         "INSERT INTO audited.account VALUES ({n} % 500 + 1, 1) ON CONFLICT DO NOTHING",
-        "UPDATE audited.account SET balance = balance + 1",
+        "UPDATE audited.account SET balance = balance + 1 WHERE id % 10 = {n} % 10",
     ),
 )
 

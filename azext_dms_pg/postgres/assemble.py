@@ -19,7 +19,7 @@ _KINDS = {kind.value: kind for kind in RelKind}
 _OTHER_KINDS = {"f": "foreign table", "m": "materialized view"}
 
 
-def types(rows: Iterable[Any], settings: Mapping[str, str]) -> Types:
+def types(rows: Iterable[Any], settings: Mapping[str, str], version: int) -> Types:
     facts = tuple(
         TypeFacts(
             oid=row.oid,
@@ -37,7 +37,8 @@ def types(rows: Iterable[Any], settings: Mapping[str, str]) -> Types:
         )
         for row in rows
     )
-    return Types(facts, integer_datetimes=settings.get("integer_datetimes") != "off")
+    integers = settings.get("integer_datetimes") != "off"
+    return Types(facts, integer_datetimes=integers, version=version)
 
 
 def relations(

@@ -61,7 +61,7 @@ class _Reader:
     def survey(self, *, contents: bool) -> Survey:
         server = self._server()
         columns = self._named("columns")
-        types = assemble.types(self._named("types"), server.settings)
+        types = assemble.types(self._named("types"), server.settings, server.version)
         rows = self._named("relations")
         relations = assemble.relations(
             rows, columns, self._named("indexes"), types, server.block_size

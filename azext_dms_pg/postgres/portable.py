@@ -46,6 +46,9 @@ _NEVER = frozenset(
 # 9.x could be built with floating-point timestamps, whose binary form differs.
 _DATETIME = frozenset({"time", "timetz", "timestamp", "timestamptz", "interval"})
 _RANGES = {"r": "range", "m": "multirange"}
+# Before, the receive function leaves bytes in between that make equal values unequal.
+_SOUND_SINCE = {"tsvector": 11_00_00}
+_NEWEST = 99_00_00
 # typlen 64, but sent as text of any length.
 _VARIABLE = frozenset({"name"})
 
@@ -79,8 +82,15 @@ class TypeFacts:
 class Types:
     """The types of one server, described on demand."""
 
-    def __init__(self, facts: tuple[TypeFacts, ...], *, integer_datetimes: bool = True) -> None:
+    def __init__(
+        self,
+        facts: tuple[TypeFacts, ...],
+        *,
+        integer_datetimes: bool = True,
+        version: int = _NEWEST,
+    ) -> None:
         self._facts = {fact.oid: fact for fact in facts}
+        self._version = version
         self._integer_datetimes = integer_datetimes
         self._described: dict[int, str | None] = {}
 
@@ -122,6 +132,8 @@ class Types:
         if fact.extension:
             return f"{fact.extension}@{fact.extension_version}:{fact.name}"
         if fact.oid >= FIRST_UNSTABLE_OID or fact.schema != "pg_catalog" or fact.name in _NEVER:
+            return None
+        if self._version < _SOUND_SINCE.get(fact.name, 0):
             return None
         if fact.name in _DATETIME and not self._integer_datetimes:
             return f"float-{fact.name}"

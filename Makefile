@@ -7,7 +7,7 @@ JOBS ?= 2
 ARGS ?=
 WHEEL_SOURCES := setup.py pyproject.toml $(shell find azext_dms_pg -name '*.py' -o -name '*.sql' -o -name '*.json' -o -name '*.html')
 
-.PHONY: help demo test check format wheel bench torture matrix clean venv-demo venv-dev
+.PHONY: help demo test check format wheel bench torture slow matrix clean venv-demo venv-dev
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,7 @@ demo: wheel ## Watch a live database move between two real servers, by the tutor
 	@$(BIN)/python -m scenarios.demo $(ARGS)
 
 test: venv-dev ## All tests but the long ones
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not matrix and not torture" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not matrix and not torture and not slow" $(ARGS)
 
 check: venv-dev ## Linters, types, and the floors of docs/architecture.md
 	$(BIN)/ruff check .
@@ -40,6 +40,9 @@ bench: venv-dev ## Measure against native replication, pg_dump and pgcopydb (ARG
 
 torture: venv-dev ## Random faults, SEEDS=n of them
 	$(BIN)/python -m tests.torture --seeds $(SEEDS) $(ARGS)
+
+slow: venv-dev ## The tests that move much data
+	DMS_PG_TEST_BIG=1 $(BIN)/python -m pytest -m slow $(ARGS)
 
 matrix: venv-dev ## Every pair of server versions
 	$(BIN)/python -m pytest -m matrix $(ARGS)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.acceptance
 def test_cancel_leaves_nothing_behind(tutorial: Tutorial, dvdrental: Pair, phase: str) -> None:
     with dvdrental.target.connect(autocommit=False) as lock:
         if phase == "loading":
-            lock.execute('LOCK TABLE "Film"')
+            lock.execute('LOCK TABLE "Film" IN SHARE MODE')
         tutorial.create(dvdrental)
         if phase == "loading":
             tutorial.until("RUNNING")
@@ -23,7 +23,7 @@ def test_cancel_leaves_nothing_behind(tutorial: Tutorial, dvdrental: Pair, phase
         if phase == "after a crash":
             tutorial.kill_workers()
         if phase == "cutting over":
-            lock.execute("LOCK TABLE actor")
+            lock.execute("LOCK TABLE actor IN SHARE MODE")
             dvdrental.source.run(CHANGES)
             tutorial.cutover()
         tutorial.cancel()

@@ -66,6 +66,7 @@ class _Opened(NamedTuple):
     """A table whose rows are coming.
 
     :param simple: rows are COPY BINARY rows once the kinds are taken out.
+    :param keyed: rows are found by key.
     :param only_key: position of the key when it is one column, else -1.
     :param head: how such a row begins.
     """
@@ -73,6 +74,7 @@ class _Opened(NamedTuple):
     layout: Layout
     reader: TupleReader
     simple: bool
+    keyed: bool
     only_key: int
     head: bytes
 
@@ -135,7 +137,8 @@ class PgoutputFeed:
             if opened is None:
                 return
         try:
-            if opened.simple and frame[_MARK] == pgoutput.NEW:
+            insert = frame[PAYLOAD] == pgoutput.INSERT
+            if opened.simple and frame[_MARK] == pgoutput.NEW and (insert or opened.keyed):
                 # Nearly every change: an INSERT, or an UPDATE that leaves the key alone.
                 fields, end = opened.reader.read(frame, _TUPLE)
                 if end != len(frame):
@@ -144,7 +147,7 @@ class PgoutputFeed:
                     changes.append(
                         (
                             opened.layout,
-                            _INSERT if frame[PAYLOAD] == pgoutput.INSERT else _UPDATE,
+                            _INSERT if insert else _UPDATE,
                             fields[opened.only_key]
                             if opened.only_key >= 0
                             else b"".join([fields[at] for at in opened.layout.key]),
@@ -192,7 +195,8 @@ class PgoutputFeed:
         opened = self._open[oid.to_bytes(4, "big")] = _Opened(
             layout,
             TupleReader(widths, binary=layout.binary),
-            simple=layout.binary and layout.picks is None and layout.matching is Matching.KEY,
+            simple=layout.binary and layout.picks is None,
+            keyed=layout.matching is Matching.KEY,
             only_key=layout.key[0] if len(layout.key) == 1 else -1,
             head=len(relation.columns).to_bytes(2, "big"),
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.model.task_input import TaskInput
@@ -154,8 +154,25 @@ class Tasks(Protocol):
 
     def list(self, where: ProjectAddress, *, task_type: str | None, expand: str | None) -> Rows: ...
 
-    def cutover(self, where: TaskAddress, *, object_name: str | None) -> None:
+    def cutover(
+        self, where: TaskAddress, *, object_name: str | None, make_source_read_only: bool = False
+    ) -> None:
         """Ask for the cutover of one source database, or of all that are not cut over yet."""
+        ...
+
+    def compare(
+        self,
+        where: TaskAddress,
+        *,
+        object_name: str | None,
+        limit: int,
+        with_passwords: Callable[[TaskInput], TaskInput],
+    ) -> Rows:
+        """Compare the contents of both sides, one answer a table.
+
+        :param limit: keys named of a table that differs.
+        :param with_passwords: completes an input whose passwords are no longer kept.
+        """
         ...
 
     def cancel(self, where: TaskAddress) -> Json: ...

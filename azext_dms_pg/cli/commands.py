@@ -14,6 +14,7 @@ def load_command_table(loader: Any) -> None:
     projects = _handlers("project")
     tasks = _handlers("task")
     observing = _handlers("observe")
+    proving = _handlers("prove")
     networks = _handlers("network")
     # ``exception_handler`` is the one place where our errors become azclierror classes.
     common = {"exception_handler": errors.handle}
@@ -61,8 +62,11 @@ def load_command_table(loader: Any) -> None:
 
     with loader.command_group("dms project task", custom_command_type=observing, **common) as group:
         group.custom_command("log", "read_log")
-        group.custom_command("report", "report_task", table_transformer=tables.report)
         group.custom_command("watch", "watch_task")
+
+    with loader.command_group("dms project task", custom_command_type=proving, **common) as group:
+        group.custom_command("compare", "compare_task", table_transformer=tables.comparisons)
+        group.custom_command("report", "report_task", table_transformer=tables.report)
 
     with loader.command_group("dms network", custom_command_type=networks, **common) as group:
         group.custom_command("allow", "allow_network", table_transformer=tables.findings)

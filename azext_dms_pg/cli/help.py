@@ -287,6 +287,10 @@ _command(
     "Complete an online migration: apply the last changes and hand over to the target.",
     ("Cut over one database", f"{_TASK} --object-name Inventory"),
     ("Cut over every database of the task", f"{_TASK}"),
+    (
+        "Let nobody write to the source from then on",
+        f"{_TASK} --object-name Inventory --make-source-read-only",
+    ),
     more="""
 Stop the applications that write to the source first, and wait for READY_TO_COMPLETE. The
 command returns at once; see how it goes with `az dms project task show --expand command`.
@@ -328,6 +332,24 @@ _command(
         f'{_TASK} --expand output --query "properties.output[].migrationState | [0]"',
     ),
     ("Show how a cutover went", f"{_TASK} --expand command"),
+)
+_command(
+    "dms project task compare",
+    "Compare the contents of source and target, table by table. Ends with exit code 1 when they"
+    " differ.",
+    ("Compare every database of a task", f"{_TASK} -o table"),
+    ("Compare one of them, and name up to 100 keys", f"{_TASK} --object-name Sales --limit 100"),
+    more="""
+For each table both sides count the rows and add up a checksum of each row; where they differ, the
+keys of rows that are missing, extra or different are named. For local services only.
+
+While changes are being applied, both sides are compared at the same moment: the stream rests until
+the source has answered with a position in its WAL (20 seconds at most, when transactions are open
+for long), the target is brought up to exactly that position, and both are read as they were then.
+After the cutover both sides are read as they are. The passwords of a task that has ended are no
+longer kept: they are asked for, or read from AZEXT_DMS_PG_SOURCE_PASSWORD and
+AZEXT_DMS_PG_TARGET_PASSWORD.
+""",
 )
 _command(
     "dms project task log",

@@ -1,11 +1,10 @@
-"""``az dms project task watch|log|report``, and the waiting of ``create``: looking at a task.
+"""``az dms project task watch|log``, and the waiting of ``create``: looking at a task at work.
 
 Thin: find the backend, ask it, hand what it says to whoever shows it. Nothing here changes a task.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.backends.base import TaskAddress
 from azext_dms_pg.cli import dispatch, watching
 from azext_dms_pg.cli.pace import Pace
-from azext_dms_pg.errors import InputError, StateError
+from azext_dms_pg.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,47 +77,6 @@ def read_log(
     except BrokenPipeError:
         # The reader (head, less) has seen enough; nothing may be written at exit either.
         sys.stdout = Path("/dev/null").open("w", encoding="utf-8")  # noqa: SIM115
-
-
-def report_task(
-    cmd: Any,
-    resource_group_name: str,
-    service_name: str,
-    project_name: str,
-    task_name: str,
-    file: str | None = None,
-) -> Json:
-    from azext_dms_pg.cli.report import facts
-
-    where = TaskAddress(resource_group_name, service_name, project_name, task_name)
-    tasks = dispatch.for_service(cmd, where.parent.parent).tasks
-    report = facts.gather(tasks.show(where, expand="output"), tasks.history(where))
-    if file is None:
-        return report
-    path = Path(file).expanduser().absolute()
-    _write_report(path, report)
-    return {"file": str(path), "task": report["task"], "verdict": report["verdict"]}
-
-
-def _write_report(path: Path, report: Json) -> None:
-    if path.suffix.lower() == ".json":
-        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    elif path.suffix.lower() in {".html", ".htm"}:
-        from azext_dms_pg.cli.report.page import page
-
-        text = page(report)
-    else:
-        raise InputError(
-            f"--file: the name {path.name!r} does not say which form the report is to have.",
-            "Give a name that ends in .html or .json.",
-        )
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StateError(
-            f"The report {path} cannot be written: {error.strerror}.",
-            "Give a --file in a directory that exists and is writable for you.",
-        ) from None
 
 
 def _follow(

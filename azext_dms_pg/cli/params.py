@@ -314,6 +314,27 @@ def _observing(loader: Any) -> None:
             help="Also write the numbers to this file at every look, in the text format of"
             " Prometheus (for node_exporter's textfile collector).",
         )
+    with loader.argument_context("dms project task cutover") as c:
+        c.argument(
+            "make_source_read_only",
+            options_list=["--make-source-read-only"],
+            action="store_true",
+            help="Make the source database read-only and end the sessions on it before the last"
+            " changes are applied. A cancel takes it back. Local services only.",
+        )
+    with loader.argument_context("dms project task compare") as c:
+        c.argument(
+            "object_name",
+            options_list=["--object-name"],
+            help="Name of the database on the source to compare. Left out: every database of"
+            " the task.",
+        )
+        c.argument(
+            "limit",
+            options_list=["--limit"],
+            type=int,
+            help="Keys named of each table that differs.",
+        )
     with loader.argument_context("dms project task report") as c:
         c.argument(
             "file",

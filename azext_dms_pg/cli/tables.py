@@ -128,6 +128,23 @@ def findings(items: list[Json]) -> list[Row]:
     ]
 
 
+def comparisons(items: list[Json]) -> list[Row]:
+    return [
+        OrderedDict(
+            [
+                ("Database", item.get("databaseName")),
+                ("Table", item.get("tableName")),
+                ("Result", "equal" if item.get("equal") else "DIFFERS"),
+                ("Source rows", item.get("sourceRows")),
+                ("Target rows", item.get("targetRows")),
+                ("Checksum", str(item.get("targetChecksum") or "")[:12]),
+                ("Keys", ", ".join(item.get("differingKeys") or ())),
+            ]
+        )
+        for item in items
+    ]
+
+
 def report(item: Json) -> list[Row]:
     """One row a database, or where the report was written to."""
     if "file" in item:

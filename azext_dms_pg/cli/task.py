@@ -134,6 +134,7 @@ def cutover_task(
     project_name: str,
     task_name: str,
     object_name: str | None = None,
+    make_source_read_only: bool = False,
 ) -> None:
     where = TaskAddress(resource_group_name, service_name, project_name, task_name)
     backend = _backend(cmd, where)
@@ -143,7 +144,9 @@ def cutover_task(
 
         handover.cutover(dispatch.azure(cmd).clients, where, pair, object_name)
         return
-    backend.tasks.cutover(where, object_name=object_name)
+    backend.tasks.cutover(
+        where, object_name=object_name, make_source_read_only=make_source_read_only
+    )
 
 
 def cancel_task(

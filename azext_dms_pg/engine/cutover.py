@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from azext_dms_pg.engine.comparing import records
 from azext_dms_pg.engine.deferral import restore_constraints
 from azext_dms_pg.engine.sequences import copy_sequences
-from azext_dms_pg.engine.verify import compare_counts
+from azext_dms_pg.engine.verify import compare, compare_counts
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.states import CommandState
 
@@ -43,7 +44,10 @@ def finish(job: Job, plan: Plan, source: Session, target: Session, journal: Jour
             message=finding.message,
             action=finding.remedy,
         )
-    if job.settings.compare != "none":
+    if job.settings.compare == "checksum":
+        journal.activity("comparing contents")
+        _compare_contents(job, plan, journal)
+    elif job.settings.compare != "none":
         journal.activity("comparing row counts")
         _compare(job, plan, journal)
 
@@ -53,6 +57,41 @@ def close_command(requests: Requests) -> None:
     command = requests.cutover()
     if command is not None:
         requests.set_cutover(command, CommandState.SUCCEEDED)
+
+
+def _compare_contents(job: Job, plan: Plan, journal: Journal) -> None:
+    found = compare(job.source, job.target, plan)
+    differing = {item.label: item for item in found if not item.equal}
+    if differing:
+        found = compare(job.source, job.target, plan)
+    journal.compared(records(found))
+    again = [item for item in found if not item.equal]
+    if not again:
+        return
+    texts = [
+        f"{item.label}: {', '.join(f'{row.key} {row.kind}' for row in item.differences[:3])}"
+        for item in again[:_NAMED_AT_MOST]
+    ]
+    message = f"{len(again)} tables differ in their contents. {'; '.join(texts)}."
+    if any(
+        item.label not in differing
+        or item.source_checksum != differing[item.label].source_checksum
+        for item in again
+    ):
+        journal.event(
+            "warning",
+            "ContentsMoving",
+            subject=job.database.name,
+            message=f"{message} The source is still being written to.",
+            action="Stop the writers, then run az dms project task compare.",
+        )
+        return
+    raise MigrationError(
+        f"After the cutover's fence {message}",
+        "Do not use the target yet. See who else writes to it, then run "
+        "az dms project task restart to compare again, or cancel and begin anew.",
+        code="ContentsDiffer",
+    )
 
 
 def _compare(job: Job, plan: Plan, journal: Journal) -> None:

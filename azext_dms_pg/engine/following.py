@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from azext_dms_pg.engine.comparison import Comparison
 from azext_dms_pg.engine.drift import drift
 from azext_dms_pg.engine.fence import write_fence
-from azext_dms_pg.engine.stream import Follower, SchemaDriftError
+from azext_dms_pg.engine.protecting import protect_source
+from azext_dms_pg.engine.stream import Follower, LineReachedError, SchemaDriftError
 from azext_dms_pg.engine.values import Applied, FencePassed, Position
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.states import CommandState, MigrationState
@@ -68,6 +70,7 @@ class Following:
         self._polled = 0.0
         self._in_step_at = 0.0
         self._began = time.monotonic()
+        self._comparison = Comparison(job, plan, journal, requests)
 
     def until_cutover(self, source: Session, target: Session) -> bool:
         """Apply changes until a cutover was asked for and its fence has passed.
@@ -76,24 +79,53 @@ class Following:
 
         :raises SlotLostError: the slot is gone or invalidated; changes are missing for good.
         """
-        follower = Follower(
-            self._plan,
-            self._job.source,
-            self._job.target,
-            self._job.id,
-            self._job.source_object,
-            self._job.source_object,
-            self._job.settings,
-        )
         try:
-            return self._consume(follower, source)
+            while not self._follow(source):
+                self._comparison.begin(self._catch_up)
         except MigrationError as error:
             if not self._explained_by_drift(error, source, target):
                 raise
             return False
+        else:
+            return True
+        finally:
+            self._comparison.abandon()
+            self._board.flush()
+
+    def _follow(self, source: Session) -> bool:
+        """Whether the cutover's fence has passed; else a comparison wants the stream to rest."""
+        self._began = time.monotonic()
+        follower = self._follower()
+        try:
+            return self._consume(follower, source)
         finally:
             follower.close()
-            self._board.flush()
+
+    def _catch_up(self, until: int) -> None:
+        """Apply what was committed on the source before that position, and nothing after it."""
+        follower = self._follower(until)
+        try:
+            for event in follower.events():
+                self._requests.check()
+                if isinstance(event, Applied):
+                    self._board.applied(event)
+        except LineReachedError:
+            return
+        finally:
+            follower.close()
+
+    def _follower(self, until: int = 0) -> Follower:
+        job = self._job
+        return Follower(
+            self._plan,
+            job.source,
+            job.target,
+            job.id,
+            job.source_object,
+            job.source_object,
+            job.settings,
+            until,
+        )
 
     def _consume(self, follower: Follower, source: Session) -> bool:
         for event in follower.events():
@@ -105,6 +137,8 @@ class Following:
             elif isinstance(event, FencePassed) and not self._somebody_writes(event):
                 return True
             self._poll_cutover(follower, source)
+            if self._command is None and self._comparison.is_wanted():
+                return False
             if isinstance(event, FencePassed):
                 self._raise_fence(follower, source)
         raise MigrationError(
@@ -138,12 +172,15 @@ class Following:
         if self._command is not None or time.monotonic() - self._polled < _REQUEST_POLL_SECONDS:
             return
         self._polled = time.monotonic()
-        self._command = self._requests.cutover()
-        if self._command is None:
+        command = self._requests.cutover()
+        if command is None or not protect_source(
+            command, self._job, source, self._journal, self._requests
+        ):
             return
+        self._command = command
         self._state = MigrationState.COMPLETING
         self._journal.state(self._state, "applying everything up to the fence")
-        self._requests.set_cutover(self._command, CommandState.RUNNING)
+        self._requests.set_cutover(command, CommandState.RUNNING)
         self._raise_fence(follower, source)
 
     def _raise_fence(self, follower: Follower, source: Session) -> None:

@@ -29,6 +29,7 @@ from azext_dms_pg.engine.memory import recall, remember
 from azext_dms_pg.engine.parts import source_oid
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
+from azext_dms_pg.engine.protecting import release_source
 from azext_dms_pg.engine.schema_copy import copy_schema
 from azext_dms_pg.engine.statistics import collect_statistics
 from azext_dms_pg.errors import (
@@ -335,6 +336,7 @@ class Migration:
 
     def _cancel(self) -> None:
         self._journal.state(MigrationState.CANCELLING, "removing what the migration made")
+        self._release_source()
         leftovers = undo.undo(self._job)
         if leftovers is None:
             # Everything had been done but the tidying; there was nothing left to cancel.
@@ -348,6 +350,20 @@ class Migration:
         self._journal.state(
             MigrationState.CANCELLED, "cancelled" if not leftovers else "cancelled with leftovers"
         )
+
+
+    def _release_source(self) -> None:
+        try:
+            release_source(self._job, self._requests)
+        except DmsPgError as error:
+            self._journal.event(
+                "error",
+                "LeftBehind",
+                subject="source",
+                message=f"The source database is still read-only. {error.message}",
+                action=f'ALTER DATABASE "{self._job.source.database}" RESET '
+                "default_transaction_read_only;",
+            )
 
 
 class _GoOnError(DmsPgError):

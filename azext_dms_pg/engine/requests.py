@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from azext_dms_pg.model.states import CommandState, MigrationState
@@ -33,6 +33,18 @@ class Requests(Protocol):
         ...
 
     def set_cutover(self, command: CommandRecord, state: CommandState, error: str = "") -> None: ...
+
+    def comparison(self) -> CommandRecord | None:
+        """The comparison that was asked for and is not finished."""
+        ...
+
+    def newest_cutover(self) -> CommandRecord | None:
+        """The last cutover asked for, however it went."""
+        ...
+
+    def note(self, command: CommandRecord, **options: Any) -> None:
+        """Remember with a command what was done for it."""
+        ...
 
     def siblings(self) -> set[MigrationState]:
         """States of the task's other databases."""

@@ -98,17 +98,22 @@ def create_slot(
     plugin: str,
     waiting: Blockers | None = None,
     check: Callable[[], None] | None = None,
+    *,
+    temporary: bool = False,
 ) -> ReplicationSession:
     """Make a logical slot and export the snapshot that fits it to the byte (hazard 4).
 
     :param waiting: told which transactions the slot waits for, again and again (hazard 5).
     :param check: called while waiting; what it raises ends the attempt, and no slot is left.
+    :param temporary: the slot goes with the session (since 10).
     :raises ServerError: the source refused or is gone.
     """
     connection = connect_replication(source, purpose="snapshot")
     try:
-        command = sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL {}").format(
-            sql.Identifier(name), sql.Identifier(plugin)
+        command = sql.SQL("CREATE_REPLICATION_SLOT {} {}LOGICAL {}").format(
+            sql.Identifier(name),
+            sql.SQL("TEMPORARY " if temporary else ""),
+            sql.Identifier(plugin),
         )
         if connection.info.server_version >= _EXPORT_SNAPSHOT_SINCE:
             command += sql.SQL(" EXPORT_SNAPSHOT")

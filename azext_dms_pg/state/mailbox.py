@@ -10,9 +10,13 @@ from azext_dms_pg.state.records import CommandRecord
 from azext_dms_pg.state.store import now
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from azext_dms_pg.state.store import Store
 
 CUTOVER = "Migrate.Sync.Complete.Database"
+#: Of our own; the service on Azure knows no such command.
+COMPARE = "DmsPg.Compare.Database"
 
 RUN = "run"
 PAUSE = "pause"
@@ -54,15 +58,53 @@ def post_cutover(store: Store, task: str, ordinal: int, options: dict[str, Any])
             )
 
 
-def open_command(store: Store, task: str, ordinal: int) -> CommandRecord | None:
+def post_comparison(store: Store, task: str, ordinal: int, options: dict[str, Any]) -> int:
+    """Ask for a comparison of one database; the id of the command."""
+    with store.transaction() as connection:
+        cursor = connection.execute(
+            "INSERT INTO command (task, ordinal, type, state, options, created_on)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (task, ordinal, COMPARE, CommandState.ACCEPTED.value, json.dumps(options), now()),
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def command(store: Store, identity: int) -> CommandRecord | None:
+    """That command; None when its task was deleted."""
+    rows = store.query("SELECT * FROM command WHERE id = ?", (identity,))
+    return _record(rows[0]) if rows else None
+
+
+def open_command(
+    store: Store, task: str, ordinal: int, kind: str = CUTOVER
+) -> CommandRecord | None:
     """The command a database's worker has to carry out, also one a dead worker had begun."""
     rows = store.query(
-        "SELECT * FROM command WHERE task = ? AND ordinal = ? AND state IN (?, ?) ORDER BY id",
-        (task, ordinal, CommandState.ACCEPTED.value, CommandState.RUNNING.value),
+        "SELECT * FROM command WHERE task = ? AND ordinal = ? AND type = ? AND state IN (?, ?)"
+        " ORDER BY id",
+        (task, ordinal, kind, CommandState.ACCEPTED.value, CommandState.RUNNING.value),
     )
-    if not rows:
-        return None
-    row = rows[0]
+    return _record(rows[0]) if rows else None
+
+
+def newest_cutover(store: Store, task: str, ordinal: int) -> CommandRecord | None:
+    """The last cutover asked for, however it went."""
+    rows = store.query(
+        "SELECT * FROM command WHERE task = ? AND ordinal = ? AND type = ? ORDER BY id DESC",
+        (task, ordinal, CUTOVER),
+    )
+    return _record(rows[0]) if rows else None
+
+
+def note(store: Store, identity: int, options: dict[str, Any]) -> None:
+    """Remember with a command what was done for it."""
+    with store.transaction() as connection:
+        connection.execute(
+            "UPDATE command SET options = ? WHERE id = ?", (json.dumps(options), identity)
+        )
+
+
+def _record(row: sqlite3.Row) -> CommandRecord:
     return CommandRecord(
         id=row["id"],
         ordinal=row["ordinal"],

@@ -5,9 +5,11 @@ A journal knows rows and columns, not their meaning to the migration; only the c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.model.states import MigrationState, TableState, TaskState
+from azext_dms_pg.state.history import keep_comparisons
 from azext_dms_pg.state.store import Store, now
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from azext_dms_pg.model.finding import Finding
+    from azext_dms_pg.state.records import Comparison
 
 # Of one database. The newest, an hour and a half of them, are all kept.
 _MOST_SAMPLES = 4_000
@@ -133,6 +136,11 @@ class Journal:
 
     def versions(self, source: str, target: str) -> None:
         self._update({"source_version": source, "target_version": target})
+
+    def compared(self, found: Iterable[Comparison]) -> None:
+        """Remember what a comparison of this database found."""
+        task, ordinal = self._key
+        keep_comparisons(self._store, task, [replace(item, ordinal=ordinal) for item in found])
 
     def heartbeat(self) -> None:
         self._update({})

@@ -9,7 +9,7 @@ import os
 import select
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.errors import Interrupted
 from azext_dms_pg.model.states import CommandState, MigrationState
@@ -63,6 +63,18 @@ class Control:
 
     def set_cutover(self, command: CommandRecord, state: CommandState, error: str = "") -> None:
         mailbox.set_command(self._store, command.id, state, error)
+
+    def comparison(self) -> CommandRecord | None:
+        """The comparison that was asked for and is not finished."""
+        return mailbox.open_command(self._store, self._task, self._ordinal, mailbox.COMPARE)
+
+    def newest_cutover(self) -> CommandRecord | None:
+        """The last cutover asked for, however it went."""
+        return mailbox.newest_cutover(self._store, self._task, self._ordinal)
+
+    def note(self, command: CommandRecord, **options: Any) -> None:
+        """Remember with a command what was done for it."""
+        mailbox.note(self._store, command.id, {**command.options, **options})
 
     def siblings(self) -> set[MigrationState]:
         """States of the task's other databases."""

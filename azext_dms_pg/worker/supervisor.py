@@ -39,13 +39,17 @@ _LIVED_SECONDS = 60.0
 
 @dataclass
 class _Child:
-    """The worker process of one database, or the pause before its next start."""
+    """The worker process of one database, or the pause before its next start.
+
+    :param cancels: it was started after a cancel was asked for.
+    """
 
     ordinal: int
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     next_start: float = 0.0
     deaths: int = 0
+    cancels: bool = False
 
 
 def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> int:
@@ -54,13 +58,15 @@ def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> i
     with Lock(directory.run / f"{task}.lock"):
         # SIGTERM (a shutdown) pauses in order: children see their parent's pipe end.
         signal.signal(signal.SIGTERM, _stop)
-        ended = resources.get_task(store, task).state.is_final
+        state = resources.get_task(store, task).state
+        cancelled = mailbox.wanted(store, task) == mailbox.CANCEL
+        ended = state.is_final and not (cancelled and state is TaskState.FAILED)
         write_to_file(directory, task, SUPERVISOR)
         log.info("supervisor of the task has started")
         if ended:
             # It ended between the question and our start: what has ended stays ended.
             log.info("the task had ended already")
-        elif mailbox.wanted(store, task) == mailbox.CANCEL:
+        elif cancelled:
             progress.set_task_state(store, task, TaskState.CANCELING)
         else:
             progress.set_task_state(store, task, TaskState.RUNNING)
@@ -89,7 +95,8 @@ class _Supervisor:
             for record in resources.databases(self._store, self._task)
             if _needs_work(record, cancelling=cancelling)
         ]
-        while children:
+        # A cancel that comes while the last worker ends still has things to clean up.
+        while children or (not cancelling and self._is_cancelled()):
             try:
                 cancelling, children = self._round(children, cancelling=cancelling)
             except StateError as error:
@@ -99,9 +106,12 @@ class _Supervisor:
             time.sleep(_LOOP_SECONDS)
         return self._conclude()
 
+    def _is_cancelled(self) -> bool:
+        return mailbox.wanted(self._store, self._task) == mailbox.CANCEL
+
     def _round(self, children: list[_Child], *, cancelling: bool) -> tuple[bool, list[_Child]]:
         """Look after every worker once."""
-        if not cancelling and mailbox.wanted(self._store, self._task) == mailbox.CANCEL:
+        if not cancelling and self._is_cancelled():
             cancelling = True
             known = {child.ordinal for child in children}
             # A database that failed earlier has things to clean up too.
@@ -125,10 +135,21 @@ class _Supervisor:
         if code is None:
             return True
         if code == 0:
-            return False
+            return self._begin_cancel(child)
         return self._bury(child, code)
 
+    def _begin_cancel(self, child: _Child) -> bool:
+        """Whether a cancel came while this worker was ending for another reason."""
+        if child.cancels or not self._is_cancelled():
+            return False
+        records = resources.databases(self._store, self._task)
+        if not _needs_work(records[child.ordinal], cancelling=True):
+            return False
+        child.process = None
+        return True
+
     def _start(self, child: _Child) -> None:
+        child.cancels = self._is_cancelled()
         child.process = subprocess.Popen(  # noqa: S603 - our own module
             [
                 sys.executable,

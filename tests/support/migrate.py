@@ -76,6 +76,7 @@ class Task:
     target: Database
     directory: Path
     before: frozenset[str]
+    given: TaskInput
     states: list[str] = field(default_factory=list)
 
     def show(self) -> Json:
@@ -226,7 +227,7 @@ class Mover:
         task_input = TaskInput(
             _connection(source, source_login), _connection(target, target_login), (database,)
         )
-        task = Task(self.backend, where, source, target, self.directory, before)
+        task = Task(self.backend, where, source, target, self.directory, before, task_input)
         self._tasks.append(task)
         self.backend.tasks.create(where, task_input, options)
         return task

@@ -16,6 +16,8 @@ from azext_dms_pg.model.options import DEFAULTS
 from azext_dms_pg.model.states import MigrationState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azext_dms_pg.backends.azure.client import Clients
     from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress, TaskLog
     from azext_dms_pg.model.connection import Connection
@@ -78,7 +80,15 @@ class AzureTasks:
         # ARM expands one task at a time only.
         return [self.show(where.task(item["name"]), expand=expand) for item in found]
 
-    def cutover(self, where: TaskAddress, *, object_name: str | None) -> None:
+    def cutover(
+        self, where: TaskAddress, *, object_name: str | None, make_source_read_only: bool = False
+    ) -> None:
+        if make_source_read_only:
+            raise InputError(
+                "--make-source-read-only is for services made with -l local.",
+                "Run on the source: ALTER DATABASE … SET default_transaction_read_only = on; and"
+                " end the sessions that write.",
+            )
         names = [object_name] if object_name else self._not_cut_over(where)
         for name in names:
             with self._asking(where):
@@ -123,6 +133,20 @@ class AzureTasks:
                     parameters=NameAvailabilityRequest(name=where.task, type="tasks"),
                 )
             )
+
+    def compare(
+        self,
+        where: TaskAddress,
+        *,
+        object_name: str | None,  # noqa: ARG002 - refused whatever it names
+        limit: int,  # noqa: ARG002
+        with_passwords: Callable[[TaskInput], TaskInput],  # noqa: ARG002
+    ) -> Rows:
+        raise ConflictError(
+            f"{where} runs on Azure; only tasks of a service made with -l local can be compared.",
+            "Compare the databases by other means before the applications move.",
+            code="ComparisonNotSupported",
+        )
 
     def history(self, where: TaskAddress) -> Json:  # noqa: ARG002 - ARM remembers nothing of it
         return shape.history()

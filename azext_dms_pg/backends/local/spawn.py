@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.state.records import TaskRecord
 
 _READY_SECONDS = 30.0
+_LEAVING_SECONDS = 5.0
 # libpq reads these; the others (PGHOSTADDR, PGOPTIONS, PGSSLMODE, …) would silently redirect or
 # change connections that the task's input describes completely.
 _KEEP_PG = {"PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"}
@@ -33,7 +35,7 @@ def spawn(tree: Tree, task: TaskRecord) -> None:
 
     :raises StateError: it ended before it was ready; the message holds its last words.
     """
-    if tree.is_worked_on(task):
+    if tree.is_worked_on(task) and not _is_leaving(tree, task):
         return
     log = tree.directory.log / f"{task.id}.log"
     log_descriptor = open_private(log, os.O_WRONLY | os.O_APPEND)
@@ -75,6 +77,16 @@ def spawn(tree: Tree, task: TaskRecord) -> None:
         os.close(log_descriptor)
         if signal >= 0:
             os.close(signal)
+
+
+def _is_leaving(tree: Tree, task: TaskRecord) -> bool:
+    """Whether the supervisor of a task that has ended goes away, as it is about to."""
+    deadline = time.monotonic() + (_LEAVING_SECONDS if task.state.is_final else 0.0)
+    while tree.is_worked_on(task):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _environment() -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.backends import shape
-from azext_dms_pg.backends.local import history, removal
+from azext_dms_pg.backends.local import comparison, history, removal
 from azext_dms_pg.backends.local.spawn import spawn
 from azext_dms_pg.backends.local.tree import require_supported_platform
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
@@ -14,17 +15,24 @@ from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
 from azext_dms_pg.model.options import DEFAULTS
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.states import MigrationState, ServiceState, TaskState
-from azext_dms_pg.model.task_input import TASK_TYPE
+from azext_dms_pg.model.task_input import TASK_TYPE, TaskInput
 from azext_dms_pg.state import mailbox, progress, report, resources, vault
 from azext_dms_pg.state.log import LogReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress, TaskLog
     from azext_dms_pg.backends.local.tree import Tree
     from azext_dms_pg.model.options import TaskOptions
-    from azext_dms_pg.model.task_input import TaskInput
     from azext_dms_pg.state.records import DatabaseRecord, TaskRecord
 
+# A supervisor looks at its workers every fifth of a second and then writes how the task ended.
+_WIND_DOWN_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+_AT_REST = frozenset(
+    {state for state in MigrationState if state.is_final} | {MigrationState.VALIDATION_COMPLETE}
+)
 _RESTARTABLE = frozenset({TaskState.FAILED, TaskState.FAILED_INPUT_VALIDATION})
 
 
@@ -74,9 +82,12 @@ class LocalTasks:
             self._shape(task, expand) for task in resources.list_tasks(self._tree.store, project)
         ]
 
-    def cutover(self, where: TaskAddress, *, object_name: str | None) -> None:
+    def cutover(
+        self, where: TaskAddress, *, object_name: str | None, make_source_read_only: bool = False
+    ) -> None:
         """Ask the workers to cut over one database, or all that have not been.
 
+        :param make_source_read_only: and make the source read-only before the last changes.
         :raises NotFoundError: the task has no such database.
         :raises InputError: the name fits several databases that differ in case only.
         :raises ConflictError: a database is not that far yet, or has ended.
@@ -89,8 +100,29 @@ class LocalTasks:
         chosen = _choose(task, snapshot.databases, object_name)
         for database in chosen:
             _require_ready(database)
+        options = {"make_source_read_only": True} if make_source_read_only else {}
+        if make_source_read_only:
+            _require_rights(self._tree, task, chosen)
         for database in chosen:
-            mailbox.post_cutover(self._tree.store, task.id, database.ordinal, {})
+            mailbox.post_cutover(self._tree.store, task.id, database.ordinal, options)
+
+    def compare(
+        self,
+        where: TaskAddress,
+        *,
+        object_name: str | None,
+        limit: int,
+        with_passwords: Callable[[TaskInput], TaskInput],
+    ) -> Rows:
+        """Compare both sides of one database, or of all."""
+        task = self._tree.task(where)
+        snapshot, _ = self._tree.snapshot(task)
+        chosen = (
+            list(snapshot.databases)
+            if object_name is None
+            else _choose(task, snapshot.databases, object_name)
+        )
+        return comparison.compare(self._tree, task, chosen, limit, with_passwords)
 
     def cancel(self, where: TaskAddress) -> Json:
         removal.cancel_task(self._tree, self._tree.task(where))
@@ -111,6 +143,7 @@ class LocalTasks:
                 "Delete it and create a new one to migrate again.",
                 code="TaskEnded",
             )
+        task = self._settled(task)
         if self._tree.is_worked_on(task):
             return self.show(where, expand=None)
         if task.project.service.state != ServiceState.SUCCEEDED:
@@ -126,6 +159,16 @@ class LocalTasks:
             mailbox.ask(self._tree.store, task.id, mailbox.RUN)
         spawn(self._tree, task)
         return self.show(where, expand=None)
+
+    def _settled(self, task: TaskRecord) -> TaskRecord:
+        """The task, once a supervisor that has nothing left to do has written its end and gone."""
+        deadline = time.monotonic() + _WIND_DOWN_SECONDS
+        while self._tree.is_worked_on(task) and time.monotonic() < deadline:
+            databases = resources.databases(self._tree.store, task.id)
+            if not all(database.state in _AT_REST for database in databases):
+                break
+            time.sleep(_LOOK_SECONDS)
+        return resources.get_task(self._tree.store, task.id)
 
     def check_name(self, where: TaskAddress) -> Json:
         project = self._tree.project(where.parent)
@@ -201,6 +244,17 @@ def _choose(
             "Write the name in exactly the case it has.",
         )
     return alike
+
+
+def _require_rights(tree: Tree, task: TaskRecord, databases: list[DatabaseRecord]) -> None:
+    """:raises ConflictError: the source user may not make one of them read-only."""
+    from azext_dms_pg.engine.protection import require_rights
+    from azext_dms_pg.postgres.connect import connect
+
+    whole = vault.restore(tree.directory, task.id, TaskInput.from_wire(task.input))
+    for database in databases:
+        with connect(whole.source.to_database(database.name), "source") as source:
+            require_rights(source)
 
 
 def _require_ready(database: DatabaseRecord) -> None:

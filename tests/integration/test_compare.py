@@ -1,0 +1,162 @@
+"""Comparing while the source is being written to, and afterwards."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from azext_dms_pg.errors import ConflictError
+from azext_dms_pg.model.task_input import TaskInput
+from tests.support.databases import Database
+from tests.support.migrate import PATIENCE, Mover, Task
+
+SCHEMA = """
+CREATE TABLE t (id int PRIMARY KEY, v text);
+CREATE TABLE u (id int PRIMARY KEY, n bigint);
+"""
+DATA = """
+INSERT INTO t SELECT n, repeat('x', n % 50) FROM generate_series(1, 5000) n;
+INSERT INTO u SELECT n, n FROM generate_series(1, 500) n;
+"""
+
+
+@pytest.fixture
+def ready(mover: Mover, source: Database, target: Database) -> Task:
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(DATA)
+    task = mover.start(source, target)
+    task.ready()
+    return task
+
+
+def _compare(task: Task, passwords: TaskInput | None = None) -> dict[str, dict[str, object]]:
+    def with_passwords(found: TaskInput) -> TaskInput:
+        return passwords or found
+
+    rows = task.backend.tasks.compare(
+        task.where, object_name=None, limit=20, with_passwords=with_passwords
+    )
+    return {row["tableName"]: row for row in rows}
+
+
+class _Writers:
+    """Keeps changing the source in transactions that span tables."""
+
+    def __init__(self, source: Database) -> None:
+        self._source = source
+        self._stop = threading.Event()
+        self.count = 0
+        self._threads = [threading.Thread(target=self._work, args=(n,)) for n in range(2)]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self, number: int) -> None:
+        with self._source.connect(autocommit=False) as connection:
+            while not self._stop.is_set():
+                key = 10_000 + number * 1_000_000 + self.count
+                connection.execute("INSERT INTO t VALUES (%s, 'new')", [key])
+                connection.execute("UPDATE u SET n = n + 1 WHERE id = %s", [key % 500 + 1])
+                connection.execute("DELETE FROM t WHERE id = %s", [key - 50])
+                connection.commit()
+                self.count += 1
+
+    def close(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_equal_at_one_moment_under_load(ready: Task, source: Database, target: Database) -> None:
+    writers = _Writers(source)
+    try:
+        for _ in range(3):
+            before = writers.count
+            found = _compare(ready)
+            assert [name for name, row in found.items() if not row["equal"]] == []
+            assert {row["moment"] for row in found.values()} == {"agreed"}
+            assert writers.count > before
+    finally:
+        writers.close()
+    assert source.run("SELECT 1 FROM pg_replication_slots WHERE temporary") == []
+    ready.finish()
+    assert ready.compare().clean
+
+
+def test_a_difference_is_named_while_streaming(
+    ready: Task, source: Database, target: Database
+) -> None:
+    target.run("DELETE FROM t WHERE id = 7; INSERT INTO u VALUES (-9, 0)")
+    writers = _Writers(source)
+    try:
+        found = _compare(ready)
+    finally:
+        writers.close()
+    assert found["public.t"]["differingKeys"] == ["(7) missing"]
+    assert found["public.u"]["differingKeys"] == ["(-9) extra"]
+    assert ready.backend.tasks.history(ready.where)["comparisons"][0]["equal"] is False
+    target.run("INSERT INTO t SELECT 7, repeat('x', 7); DELETE FROM u WHERE id = -9")
+    assert [name for name, row in _compare(ready).items() if not row["equal"]] == []
+    ready.cancel()
+
+
+def test_writers_that_do_not_end_are_named(ready: Task, source: Database) -> None:
+    """The stream rests for a bounded time only, and goes on afterwards."""
+    with source.connect(autocommit=False) as blocker:
+        blocker.execute("INSERT INTO u VALUES (-1, 0)")
+        pid = blocker.info.backend_pid
+        with pytest.raises(ConflictError, match="writers do not pause") as caught:
+            _compare(ready)
+        assert str(pid) in caught.value.message
+        source.run("INSERT INTO u VALUES (-2, 0)")
+        ready.settle()
+        blocker.rollback()
+    assert _compare(ready)["public.u"]["equal"]
+    ready.cancel()
+
+
+def test_after_the_cutover_with_passwords_given_again(
+    ready: Task, source: Database, target: Database
+) -> None:
+    given = ready.given
+    ready.finish()
+    found = _compare(ready, given)
+    assert all(row["equal"] and row["moment"] == "now" for row in found.values())
+    target.run("UPDATE t SET v = 'other' WHERE id = 3")
+    assert _compare(ready, given)["public.t"]["differingKeys"] == ["(3) different"]
+
+
+def test_before_the_load_has_ended_it_says_so(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    source.run(SCHEMA)
+    task = mover.start(source, target)  # the target lacks the tables
+    with pytest.raises(ConflictError, match="cannot be compared yet"):
+        _compare(task)
+
+
+def test_the_cutover_compares_contents_on_request(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(DATA)
+    task = mover.start(source, target, settings={"compare": "checksum"})
+    task.ready()
+    target.run("UPDATE u SET n = -1 WHERE id = 9")
+    task.cutover()
+    task.reach("FAILED")
+    said = task.story()
+    assert "ContentsDiffer" in said
+    assert "(9) different" in said
+    target.run("UPDATE u SET n = 9 WHERE id = 9")
+    deadline = time.monotonic() + PATIENCE
+    while task.state != "COMPLETE":  # a restart that comes while the old worker ends does nothing
+        assert time.monotonic() < deadline, task.story()
+        task.backend.tasks.restart(task.where)
+        time.sleep(0.2)
+    kept = task.backend.tasks.history(task.where)["comparisons"]
+    assert [row["equal"] for row in kept] == [True, True]
+    assert kept[0]["sourceChecksum"] == kept[0]["targetChecksum"] != ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import loads, report
+from benchmarks import backlogs, loads, report
 from benchmarks.pair import Pair
-from benchmarks.work import Outcome, Work, measure
+from benchmarks.work import OURS, Outcome, Work, measure
 from tests.support import packages
 from tests.support.packages import Unavailable
 
@@ -25,15 +25,21 @@ def main() -> int:
             continue
         try:
             with Pair.start(version, tls=tls) as pair:
-                make = loads.encrypted_works if tls else loads.works
-                chosen = _chosen(make(pair, quick=arguments.quick), arguments.only)
+                quick, rounds = arguments.quick, arguments.rounds
+                works = (
+                    loads.encrypted_works(pair, quick=quick)
+                    if tls
+                    else loads.works(pair, quick=quick)
+                    + backlogs.works(pair, rounds, quick=quick)
+                )
+                chosen = _chosen(works, arguments.only)
                 outcomes += [measure(work, arguments.rounds, _say) for work in chosen]
         except Unavailable as reason:
             not_run["TLS" if tls else "all"] = str(reason)
     print(report.table(outcomes, not_run))
     note = {"postgres": version, "quick": arguments.quick, "rounds": arguments.rounds}
     print(f"\nWritten to {report.write(outcomes, not_run, note)} (and .svg beside it)")
-    return 0
+    return 1 if any(OURS in outcome.not_run for outcome in outcomes) else 0
 
 
 def _chosen(works: list[Work], only: list[str]) -> list[Work]:

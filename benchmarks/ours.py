@@ -1,8 +1,9 @@
 """Our engine, in a process of its own: ``python -m benchmarks.ours`` with the request on stdin.
 
 The time that counts starts when the process has its request (a worker is up already when a
-database's turn comes) and ends when the tables are there with their indexes: survey, plan, slot,
-snapshot, copy, progress reports, bookkeeping.
+database's turn comes). For a load it ends when the tables are there with their indexes: survey,
+plan, slot, snapshot, copy, progress reports, bookkeeping. For a backlog it ends when everything
+up to a given position is durable on the target, with its progress row.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from azext_dms_pg.engine.deferral import defer, restore_indexes
+import psycopg
 
 from azext_dms_pg.engine.budget import Budget
+from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.plan import make_plan
-from azext_dms_pg.engine.values import LoadProgress
+from azext_dms_pg.engine.stream import Follower
+from azext_dms_pg.engine.values import Applied, LoadProgress, Plan, Position
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.task_input import DatabaseInput
@@ -31,6 +34,7 @@ from azext_dms_pg.postgres.catalog import survey
 from azext_dms_pg.postgres.connect import connect
 
 NAME = "dms_pg_bench"
+Session = psycopg.Connection[Any]
 
 
 def full_load(
@@ -41,17 +45,9 @@ def full_load(
     reports: list[LoadProgress] = []
     stages: dict[str, float] = {}
     with connect(source, "source") as at_source, connect(target, "target") as at_target:
-        database = DatabaseInput(source.database, target.database)
-        plan = make_plan(survey(at_source), survey(at_target), database, settings)
-        checkpoint.install(at_target)
-        checkpoint.begin(
-            at_target,
-            checkpoint.Checkpoint(
-                NAME, "bench", NAME, NAME, checkpoint.PREPARED, "{}", None, None
-            ),
-        )
+        plan = _begin(at_source, at_target, settings)
         defer(at_target, plan, NAME, settings)
-        publication.create(at_source, NAME, [route.source for route in plan.routes])
+        publication.create(at_source, NAME, plan.published)
         stages["prepared"] = time.monotonic() - started
         with (
             tempfile.TemporaryDirectory() as slots,
@@ -76,13 +72,77 @@ def full_load(
         replication.drop_slot(at_source, NAME)
         publication.drop(at_source, NAME)
         checkpoint.forget(at_target, NAME)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {**_used(), "seconds": seconds, **{name: round(at, 2) for name, at in stages.items()}}
+
+
+def follow(
+    source: Connection,
+    target: Connection,
+    settings: MigrationSettings,
+    slot: str,
+    *,
+    until: int = 0,
+    seconds: float = 0.0,
+) -> dict[str, Any]:
+    """Apply the changes a slot holds.
+
+    :param until: end once everything up to this position is durable.
+    :param seconds: or end after so long, and say how far behind it was meanwhile.
+    """
+    with connect(source, "source") as at_source, connect(target, "target") as at_target:
+        plan = _begin(at_source, at_target, settings)
+        status = replication.slot_status(at_source, slot)
+        start = status.confirmed_lsn if status is not None else None
+        checkpoint.start_load(at_target, NAME, start or 0)
+        checkpoint.set_phase(at_target, NAME, checkpoint.LOADED)
+    before, started = _cpu(), time.monotonic()
+    follower = Follower(plan, source, target, NAME, slot, NAME, settings)
+    lags: list[float] = []
+    changes = 0
+    for event in follower.events():
+        passed = time.monotonic() - started
+        if isinstance(event, Position):
+            changes = event.received_changes
+            lags.append(event.lag)
+            if until and event.applied_lsn >= until:
+                break
+        elif until and isinstance(event, Applied) and event.lsn >= until:
+            break
+        if seconds and passed >= seconds:
+            break
+    passed = time.monotonic() - started
+    used = _cpu() - before
+    follower.close()
+    lags.sort()
     return {
-        "seconds": seconds,
-        "cpu": round(usage.ru_utime + usage.ru_stime, 2),
-        "rss_mib": usage.ru_maxrss >> 10,
-        **{name: round(at, 2) for name, at in stages.items()},
+        **_used(),
+        "seconds": passed,
+        "changes": changes,
+        "lag_p95": round(lags[int(len(lags) * 0.95)], 3) if lags else None,
+        "cpu_share": round(used / passed, 2),
     }
+
+
+def _begin(at_source: Session, at_target: Session, settings: MigrationSettings) -> Plan:
+    """Survey, plan, and the bookkeeping on the target."""
+    database = DatabaseInput(at_source.info.dbname, at_target.info.dbname)
+    plan = make_plan(survey(at_source), survey(at_target), database, settings)
+    checkpoint.install(at_target)
+    checkpoint.begin(
+        at_target,
+        checkpoint.Checkpoint(NAME, "bench", NAME, NAME, checkpoint.PREPARED, "{}", None, None),
+    )
+    return plan
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _used() -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"cpu": round(_cpu(), 2), "rss_mib": peak >> 10}
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +158,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip()[-2000:])
+        print(done.stderr, file=sys.stderr)
+        raise RuntimeError(done.stderr.strip().rpartition("\n")[2])
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
@@ -109,11 +170,10 @@ def _connection(wire: dict[str, Any]) -> Connection:
 
 def main() -> None:
     request = json.load(sys.stdin)
-    answer = full_load(
-        _connection(request["source"]),
-        _connection(request["target"]),
-        MigrationSettings(**request.get("settings", {})),
-    )
+    ends = _connection(request["source"]), _connection(request["target"])
+    settings = MigrationSettings(**request.get("settings", {}))
+    more = request.get("follow")
+    answer = follow(*ends, settings, **more) if more else full_load(*ends, settings)
     json.dump(answer, sys.stdout)
 
 

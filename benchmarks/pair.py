@@ -62,24 +62,27 @@ class Pair:
             f"/{database}?sslmode={mode}"
         )
 
-    def copy_schema(self, database: str, target: str, *sections: str) -> None:
-        """``pg_dump | psql`` of the schema; ``sections`` are pre-data and post-data."""
-        dump = subprocess.run(
-            [
-                self.program("pg_dump"),
-                "--schema-only",
-                *(f"--section={section}" for section in sections),
-                self.uri("source", database),
-            ],
-            capture_output=True,
-            check=True,
+    def copy_schema(self, database: str, target: str) -> None:
+        """``pg_dump --schema-only | psql``."""
+        self._pipe(database, target, "--schema-only")
+
+    def copy_all(self, database: str, target: str) -> None:
+        """``pg_dump | psql``."""
+        self._pipe(database, target)
+
+    def _pipe(self, database: str, target: str, *options: str) -> None:
+        dump = subprocess.Popen(
+            [self.program("pg_dump"), *options, self.uri("source", database)],
+            stdout=subprocess.PIPE,
         )
         subprocess.run(
             [self.program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", self.uri("target", target)],
-            input=dump.stdout,
+            stdin=dump.stdout,
             stdout=subprocess.DEVNULL,
             check=True,
         )
+        if dump.wait() != 0:
+            raise RuntimeError("pg_dump failed")
 
     @contextmanager
     def target_database(self, name: str, template: str) -> Iterator[str]:

@@ -169,10 +169,9 @@ class KeyedDelta:
         row = self._changed.pop(key, None)
         if row is not None:
             return _Entry(existed=True, values=self._codec.split(row), origin=None)
-        found = self._others.pop(key, None)
-        if found is _ABSENT:
+        if self._others.get(key) is _ABSENT:
             raise _inconsistent("a change of a row that was deleted")
-        return found or _Entry(existed=True, values=None, origin=None)
+        return self._others.pop(key, None) or _Entry(existed=True, values=None, origin=None)
 
     def _put(self, key: bytes, existed: bool, values: Values, origin: bytes | None) -> None:  # noqa: FBT001
         if origin == key:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.databases import Database
@@ -19,7 +21,7 @@ INSERT INTO log SELECT i % 10, 'line' FROM generate_series(1, 100) i;
 WAYS = ("binary", "text", "test_decoding")
 
 
-def way(name: str) -> dict[str, object]:
+def way(name: str) -> dict[str, Any]:
     if name == "test_decoding":
         return {"plugin": "test_decoding"}
     return {"binary": name == "binary"}

@@ -155,7 +155,7 @@ class Following:
                 with self._arrived:
                     self.events.append(event)
                     self._arrived.notify_all()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised where the test waits
             with self._arrived:
                 self.error = error
                 self._arrived.notify_all()

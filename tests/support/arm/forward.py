@@ -22,14 +22,17 @@ from tests.support import stories
 from tests.support.arm import recording
 from tests.support.arm.messages import Request, Response
 from tests.support.arm.recording import ORIGIN, Recorder, Scrubber
-from tests.support.arm.server import SUBSCRIPTION, TENANT, Server
+from tests.support.arm.server import SUBSCRIPTION, Server
 from tests.support.azcli import Az
 
 
 class Forward:
     """A brain that asks Azure itself."""
 
-    def __init__(self, token: str, subscription: str, scrubber: Scrubber) -> None:
+    def __init__(
+        self, token: str, subscription: str, scrubber: Scrubber, origin: str = ORIGIN
+    ) -> None:
+        self._origin = origin
         self._token = token
         self._subscription = subscription
         self._scrubber = scrubber
@@ -38,7 +41,7 @@ class Forward:
         real = request.target.replace(SUBSCRIPTION, self._subscription)
         body = request.body.replace(SUBSCRIPTION.encode(), self._subscription.encode())
         asked = urllib.request.Request(  # noqa: S310 - always https
-            ORIGIN + real,
+            self._origin + real,
             data=body or None,
             method=request.method,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
@@ -88,5 +91,4 @@ def _az(*arguments: str) -> Any:
 
 
 if __name__ == "__main__":
-    assert TENANT
     main()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from benchmarks import backlogs, loads, report
+from benchmarks.observe import Observation, Observations
 from benchmarks.pair import Pair
 from benchmarks.work import OURS, Outcome, Work, measure
 from tests.support import packages
@@ -17,33 +19,58 @@ _PREFERRED = (15, 16, 14, 17)
 
 def main() -> int:
     arguments = _arguments()
-    outcomes: list[Outcome] = []
-    not_run: dict[str, str] = {}
+    bench = _Bench(arguments)
     version = arguments.version or _version()
     for tls in (False, True):
         if arguments.only and not any(name.startswith("tls") is tls for name in arguments.only):
             continue
         try:
             with Pair.start(version, tls=tls) as pair:
-                quick, rounds = arguments.quick, arguments.rounds
-                works = (
-                    loads.encrypted_works(pair, quick=quick)
-                    if tls
-                    else loads.works(pair, quick=quick)
-                    + backlogs.works(pair, rounds, quick=quick)
-                )
-                chosen = _chosen(works, arguments.only)
-                outcomes += [measure(work, arguments.rounds, _say) for work in chosen]
+                bench.encrypted(pair) if tls else bench.plain(pair)
         except Unavailable as reason:
-            not_run["TLS" if tls else "all"] = str(reason)
-    print(report.table(outcomes, not_run))
+            bench.not_run["over TLS" if tls else "without TLS"] = str(reason)
+    print(report.table(bench.outcomes, bench.seen, bench.not_run))
     note = {"postgres": version, "quick": arguments.quick, "rounds": arguments.rounds}
-    print(f"\nWritten to {report.write(outcomes, not_run, note)} (and .svg beside it)")
-    return 1 if any(OURS in outcome.not_run for outcome in outcomes) else 0
+    path = report.write(bench.outcomes, bench.seen, bench.not_run, note)
+    print(f"\nWritten to {path} (and .svg beside it)")
+    return 0 if bench.sound else 1
 
 
-def _chosen(works: list[Work], only: list[str]) -> list[Work]:
-    return [work for work in works if not only or work.name in only]
+class _Bench:
+    """Runs what was asked for and collects what came of it."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self.outcomes: list[Outcome] = []
+        self.seen: list[Observation] = []
+        self.not_run: dict[str, str] = {}
+
+    def plain(self, pair: Pair) -> None:
+        quick, rounds = self._arguments.quick, self._arguments.rounds
+        self._measure(loads.works(pair, quick=quick) + backlogs.works(pair, rounds, quick=quick))
+        for name, observe in Observations(pair, quick=quick).all().items():
+            if not self._wanted(name):
+                continue
+            try:
+                self.seen += observe()
+            except Exception as error:  # noqa: BLE001 - the rest is worth measuring all the same
+                self.not_run[name] = f"{type(error).__name__}: {error}"
+
+    def encrypted(self, pair: Pair) -> None:
+        self._measure(loads.encrypted_works(pair, quick=self._arguments.quick))
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything of ours ran and was right; how fast is for the reader."""
+        return not self.not_run and not any(OURS in one.not_run for one in self.outcomes)
+
+    def _measure(self, works: Sequence[Work]) -> None:
+        for work in works:
+            if self._wanted(work.name):
+                self.outcomes.append(measure(work, self._arguments.rounds, _say))
+
+    def _wanted(self, name: str) -> bool:
+        return not self._arguments.only or name in self._arguments.only
 
 
 def _version() -> int:

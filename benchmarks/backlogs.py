@@ -187,7 +187,7 @@ class Backlogs:
 
 def works(pair: Pair, rounds: int, *, quick: bool) -> list[Work]:
     backlogs = Backlogs(pair, rounds)
-    scale = 8 if quick else 1
+    scale = 4 if quick else 1
     return [
         backlogs.tpc_b(600_000 // scale),
         backlogs.inserts(1_000_000 // scale),

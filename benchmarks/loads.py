@@ -180,17 +180,12 @@ def works(pair: Pair, *, quick: bool) -> list[Work]:
     narrow = data.NARROW_TABLE + data.narrow_rows(counts["narrow"])
     mixed = data.MIXED_TABLE + data.mixed_rows(counts["mixed"])
     return [
-        loads.one_table(
-            "narrow", f"full load, {counts['narrow']:,} narrow rows", "narrow", narrow
-        ),
-        loads.one_table(
-            "mixed", f"full load, {counts['mixed']:,} mixed-type rows", "mixed", mixed
-        ),
+        loads.one_table("narrow", f"full load, {counts['narrow']:,} narrow rows", "narrow", narrow),
+        loads.one_table("mixed", f"full load, {counts['mixed']:,} mixed-type rows", "mixed", mixed),
         loads.many_small(
             "small",
             f"{counts['tables']} tables of {counts['rows']:,} rows",
-            data.small_tables(counts["tables"])
-            + data.small_rows(counts["tables"], counts["rows"]),
+            data.small_tables(counts["tables"]) + data.small_rows(counts["tables"], counts["rows"]),
         ),
         loads.indexed(
             "indexed",

@@ -118,7 +118,7 @@ def follow(
         **_used(),
         "seconds": passed,
         "changes": changes,
-        "lag_p95": round(lags[int(len(lags) * 0.95)], 3) if lags else None,
+        **({"lag_p95": round(lags[int(len(lags) * 0.95)], 3)} if seconds and lags else {}),
         "cpu_share": round(used / passed, 2),
     }
 

@@ -136,9 +136,7 @@ class Peers:
         """Server-side binary COPY FROM of a file that is there already."""
         file = self.pair.scratch / f"{self.database}.{table}.copy"
         if not file.exists():
-            self.pair.source.run(
-                f"COPY {table} TO '{file}' (FORMAT binary)", self.database
-            )
+            self.pair.source.run(f"COPY {table} TO '{file}' (FORMAT binary)", self.database)
         self.pair.settle()
         clock = Clock()
         self.pair.target.run(f"COPY {table} FROM '{file}' (FORMAT binary)", target)

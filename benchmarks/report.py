@@ -7,10 +7,12 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from benchmarks.observe import Observation
 from benchmarks.work import OURS, Outcome
 
 RESULTS = Path(__file__).with_name("results")
@@ -18,7 +20,7 @@ _WIDTH, _BAR, _LABEL = 900, 18, 260
 _COLOURS = {True: "#2f6fb3", False: "#b0b7bf"}
 
 
-def table(outcomes: Sequence[Outcome], not_run: dict[str, str]) -> str:
+def table(outcomes: Sequence[Outcome], seen: Sequence[Observation], not_run: dict[str, str]) -> str:
     """What was measured, the figures, and what was not run, as text."""
     lines: list[str] = []
     for outcome in outcomes:
@@ -39,13 +41,23 @@ def table(outcomes: Sequence[Outcome], not_run: dict[str, str]) -> str:
                 f"  {mark} {figure.faster} against {figure.slower}: {said}"
                 f" (at least {figure.least:.2f})"
             )
+    if seen:
+        lines.append("")
+    for one in seen:
+        limit = "" if one.at_most is None else f" (at most {one.at_most:g})"
+        lines.append(f"  {one.verdict} {one.title}: {one.value:.2f} {one.unit}{limit}")
     if not_run:
         lines += ["", "Not run:"]
         lines += [f"  {name}: {reason}" for name, reason in not_run.items()]
     return "\n".join(lines)
 
 
-def write(outcomes: Sequence[Outcome], not_run: dict[str, str], note: dict[str, Any]) -> Path:
+def write(
+    outcomes: Sequence[Outcome],
+    seen: Sequence[Observation],
+    not_run: dict[str, str],
+    note: dict[str, Any],
+) -> Path:
     """Write JSON and SVG; returns the path of the JSON."""
     RESULTS.mkdir(exist_ok=True)
     stem = RESULTS / time.strftime("%Y%m%d-%H%M%S")
@@ -55,7 +67,12 @@ def write(outcomes: Sequence[Outcome], not_run: dict[str, str], note: dict[str, 
         "python": platform.python_version(),
         **note,
     }
-    document = {"machine": machine, "notRun": not_run, "works": [_wire(one) for one in outcomes]}
+    document = {
+        "machine": machine,
+        "notRun": not_run,
+        "works": [_wire(one) for one in outcomes],
+        "observations": [asdict(one) for one in seen],
+    }
     path = stem.with_suffix(".json")
     path.write_text(json.dumps(document, indent=2) + "\n")
     stem.with_suffix(".svg").write_text(chart(outcomes))

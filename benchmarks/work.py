@@ -123,10 +123,7 @@ def children_cpu() -> Iterator[Callable[[], float]]:
     def used() -> float:
         now = os.times()
         return round(
-            now.children_user
-            + now.children_system
-            - before.children_user
-            - before.children_system,
+            now.children_user + now.children_system - before.children_user - before.children_system,
             2,
         )
 

@@ -52,7 +52,9 @@ def load_command_table(loader: Any) -> None:
         group.custom_command(
             "check-name", "check_task_name", table_transformer=tables.name_availability
         )
-        group.custom_command("create", "create_task", table_transformer=tables.task)
+        group.custom_command(
+            "create", "create_task", supports_no_wait=True, table_transformer=tables.task
+        )
         group.custom_command("cutover", "cutover_task")
         group.custom_command("delete", "delete_task", confirmation=True)
         group.custom_command("list", "list_tasks", table_transformer=tables.tasks)

@@ -90,6 +90,7 @@ class PgoutputFeed:
         self._relations: dict[int, StreamRelation] = {}
         self._open: dict[bytes, _Opened] = {}
         self._changes: list[Change | Emptied] | None = None
+        self._strangers: set[int] = set()
         self.ignored: set[Name] = set()
 
     def options(self, publication: str) -> dict[str, str]:
@@ -174,9 +175,12 @@ class PgoutputFeed:
 
     def _fit(self, oid: int) -> _Opened | None:
         route = self._routes.get(oid)
-        if route is None:
-            return None
         relation = self._relations.get(oid)
+        if route is None:
+            if relation is not None and oid not in self._strangers:
+                self._layouts.refuse_newcomer(oid, relation.name)
+                self._strangers.add(oid)
+            return None
         if relation is None:
             raise ProtocolError(
                 f"The source sent a row of {route.label} before describing the table.",
@@ -189,9 +193,7 @@ class PgoutputFeed:
             for column in route.source.columns
             if column.type_oid < _FIRST_USER_OID and column.type_oid != _NAME_OID
         }
-        widths = tuple(
-            known.get((column.name, column.type_oid), -1) for column in relation.columns
-        )
+        widths = tuple(known.get((column.name, column.type_oid), -1) for column in relation.columns)
         opened = self._open[oid.to_bytes(4, "big")] = _Opened(
             layout,
             TupleReader(widths, binary=layout.binary),
@@ -217,9 +219,7 @@ class TextFeed:
     def __init__(self, plan: Plan, layouts: Layouts, assembler: Assembler) -> None:
         self._layouts = layouts
         self._assembler = assembler
-        self._routes: dict[Name, Route | None] = {
-            route.source.name: route for route in plan.routes
-        }
+        self._routes: dict[Name, Route | None] = {route.source.name: route for route in plan.routes}
         self._by_oid = {route.source.oid: route for route in plan.routes}
         self._current: dict[int, Layout] = {}
         self._by_key: dict[tuple[Layout, frozenset[str]], Layout] = {}
@@ -253,7 +253,10 @@ class TextFeed:
     def _route(self, name: Name) -> Route | None:
         """The route of a table by its name of today or of when it was planned."""
         if name not in self._routes:
-            self._routes[name] = self._by_oid.get(self._layouts.source_oid(name) or 0)
+            oid = self._layouts.source_oid(name) or 0
+            self._routes[name] = self._by_oid.get(oid)
+            if self._routes[name] is None and oid:
+                self._layouts.refuse_newcomer(oid, name)
         route = self._routes[name]
         if route is None:
             self.ignored.add(name)

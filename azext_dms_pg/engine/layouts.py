@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
 from azext_dms_pg.engine.layout import Layout, Matching, TargetColumn
 from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.changes import StreamRelation
 from azext_dms_pg.postgres.connect import connect
-from azext_dms_pg.postgres.relations import ReplicaIdentity
+from azext_dms_pg.postgres.relations import Name, ReplicaIdentity
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Plan, Route
     from azext_dms_pg.model.connection import Connection
-    from azext_dms_pg.postgres.changes import StreamColumn, StreamRelation
-    from azext_dms_pg.postgres.relations import Name
+    from azext_dms_pg.postgres.changes import StreamColumn
 
 # OIDs below are the same on every server: they are assigned by hand, not by initdb or users.
 _FIRST_USER_OID = 16384
@@ -90,6 +90,22 @@ class Layouts:
             query = statement("apply", "partition_condition", session.info.server_version)
             row = session.execute(query, {"oid": route.source.oid}).fetchone()
         return row[0] if row else None
+
+    def refuse_newcomer(self, oid: int, name: Name) -> None:
+        """Look at a table the plan does not know before its rows are passed over.
+
+        :raises SchemaDriftError: it is a partition, made since, of a table that is migrated.
+        """
+        with connect(self._source, "source", "look") as session, translated("source"):
+            query = statement("drift", "ancestors", session.info.server_version)
+            above = {Name(*row) for row in session.execute(query, {"oid": oid}).fetchall()}
+        for root in {*self._plan.labels, *(table.name for table in self._plan.published)} & above:
+            raise SchemaDriftError(
+                f"{root} has a new partition {name} on the source.",
+                "Nothing: the task makes its plan again and goes on.",
+                label=root,
+                relation=StreamRelation(oid, name, None, ()),
+            )
 
     def source_oid(self, name: Name) -> int | None:
         """The source's table that has this name now."""

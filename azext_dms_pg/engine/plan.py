@@ -38,7 +38,7 @@ def make_plan(
 ) -> Plan:
     """Plan the tables selected, as far as the target has a place for them."""
     selection = select(source, database.selected_tables)
-    published = _published(source, selection.leaves)
+    published = _published(source, selection.leaves, {})
     plan = _route_all(source, target, selection, selection.leaves, settings)
     plugin = settings.plugin or choose_plugin(source, published)
     begun = tuple(_begun(route_) for route_ in plan.routes)
@@ -62,14 +62,15 @@ def resume_plan(
         are not in the stream, or its target is gone.
     """
     begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun)
+    roots = _roots(source, begun)
+    leaves = _present(source, memory, begun, roots)
     selection = select(source, database.selected_tables)
     plan = _route_all(source, target, selection, leaves, settings)
     for name in plan.unrouted:
         former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
         raise _gone(target, name, former)
     entries = tuple(begun.get(r.source.oid) or _begun(r) for r in plan.routes)
-    return _complete(plan, memory.plugin, _published(source, leaves), entries)
+    return _complete(plan, memory.plugin, _published(source, leaves, roots), entries)
 
 
 def choose_plugin(source: Survey, published: Iterable[Relation]) -> str:
@@ -162,28 +163,46 @@ def _complete(
     return replace(plan, plugin=plugin, binary_stream=binary, published=published, begun=begun)
 
 
-def _published(source: Survey, leaves: Leaves) -> tuple[Relation, ...]:
+def _published(source: Survey, leaves: Leaves, roots: Mapping[Name, Name]) -> tuple[Relation, ...]:
     if source.server.version < _PUBLISHED_ROOTS:
         return tuple(leaf for leaf, _ in leaves)
-    return tuple({label: source.by_name.get(label, leaf) for leaf, label in leaves}.values())
+    return tuple(
+        {
+            label: source.by_name.get(roots.get(label, label), leaf) for leaf, label in leaves
+        }.values()
+    )
 
 
-def _present(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> Leaves:
+def _roots(source: Survey, begun: Mapping[int, Begun]) -> dict[Name, Name]:
+    """Partitioned tables that are migrated whole: the name at the beginning, and that of today."""
+    roots = {table.label: table.label for table in begun.values() if table.label != table.name}
+    for relation in source.relations:
+        former = begun.get(relation.oid)
+        if former is None or former.label not in roots or former.label in relation.ancestors:
+            continue
+        if relation.ancestors and former.label not in source.by_name:
+            roots[former.label] = relation.ancestors[-1]
+    return roots
+
+
+def _present(
+    source: Survey, memory: Memory, begun: Mapping[int, Begun], roots: Mapping[Name, Name]
+) -> Leaves:
     """Relations the migration began with, and new partitions of those."""
     names = {table.name for table in memory.tables}
-    # A partitioned table whose changes come with all of its partitions, also later ones.
-    whole = {table.label for table in memory.tables if table.label != table.name}
+    labels = {today: label for label, today in roots.items()}
     if memory.plugin == PGOUTPUT and source.server.version < _PUBLISHED_ROOTS:
-        whole = set()
+        # New partitions are not published there; the comparison at the cutover will tell.
+        labels = {}
     leaves = []
     for relation in source.relations:
         if relation.kind is not RelKind.TABLE or relation.persistence != "p":
             continue
-        above = [name for name in relation.ancestors if name in whole]
+        above = [name for name in relation.ancestors if name in labels]
         if relation.oid in begun:
             leaves.append((relation, begun[relation.oid].label))
         elif above:
-            leaves.append((relation, above[-1]))
+            leaves.append((relation, labels[above[-1]]))
         elif relation.name in names:
             raise MigrationError(
                 f"Table {relation.name} was dropped and created anew on the source; changes to the "

@@ -10,6 +10,7 @@ from psycopg import sql
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind
+from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.engine.values import Plan, Route
     from azext_dms_pg.model.connection import Connection
-    from azext_dms_pg.postgres.connect import Side
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,50 @@ class Pair:
 
 
 def pairs(source: Connection, target: Connection, plan: Plan) -> tuple[Pair, ...]:
-    """The plan's tables with their present names.
+    """The plan's tables with their present names and partitions.
 
     A table that was dropped on the source since cannot be compared and is left out.
     """
     found = _planned(plan)
-    here = _names(source, "source", (one for pair in found for one in pair.source))
-    there = _names(target, "target", (one for pair in found for one in pair.target))
+    with connect(source, "source", "compare") as session, translated("source"):
+        here = _names(session, (one for pair in found for one in pair.source))
+        sources = {pair.label: _present(session, plan, pair, here) for pair in found}
+    with connect(target, "target", "compare") as session, translated("target"):
+        there = _names(session, (one for pair in found for one in pair.target))
     return tuple(
         replace(
             pair,
-            source=tuple(replace(one, name=here[one.oid]) for one in pair.source),
+            source=sources[pair.label],
             target=tuple(replace(one, name=there.get(one.oid, one.name)) for one in pair.target),
         )
         for pair in found
-        if all(one.oid in here for one in pair.source)
+        if sources[pair.label]
+    )
+
+
+def _present(
+    session: psycopg.Connection[Any], plan: Plan, pair: Pair, names: dict[int, Name]
+) -> tuple[Relation, ...]:
+    """The pair's source relations of today; none when one of them is gone.
+
+    Of a partitioned table that is migrated whole these are its partitions now: one made since the
+    plan counts, so that rows that went astray are noticed.
+    """
+    roots = {table.name for table in plan.published} | {pair.label}
+    above = [name for name in pair.route.source.ancestors if name in roots]
+    if not above:
+        if any(one.oid not in names for one in pair.source):
+            return ()
+        return tuple(replace(one, name=names[one.oid]) for one in pair.source)
+    known = {one.oid: one for one in pair.source}
+    rows = session.execute(
+        statement("drift", "leaves", session.info.server_version),
+        {"schema": above[-1].schema, "name": above[-1].name},
+    ).fetchall()
+    fresh = replace(pair.route.source, pages=0, bytes=0)
+    return tuple(
+        replace(known.get(oid, fresh), oid=oid, name=Name(schema, name))
+        for oid, schema, name in rows
     )
 
 
@@ -87,15 +116,10 @@ def _whole(targets: dict[int, Relation]) -> tuple[Relation, ...]:
     return tuple(one for one in targets.values() if whole.isdisjoint(one.ancestors))
 
 
-def _names(connection: Connection, side: Side, relations: Iterable[Relation]) -> dict[int, Name]:
-    with connect(connection, side, "compare") as session, translated(side, "finding the tables"):
-        return _present(session, [relation.oid for relation in relations])
-
-
-def _present(session: psycopg.Connection[Any], oids: list[int]) -> dict[int, Name]:
+def _names(session: psycopg.Connection[Any], relations: Iterable[Relation]) -> dict[int, Name]:
     rows = session.execute(
         "SELECT c.oid, n.nspname::text, c.relname::text FROM pg_class c"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY(%s)",
-        (oids,),
+        ([relation.oid for relation in relations],),
     ).fetchall()
     return {oid: Name(schema, name) for oid, schema, name in rows}

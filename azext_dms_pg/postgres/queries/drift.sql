@@ -12,3 +12,48 @@ select a.attrelid as relation,
  where a.attrelid = any(%(relations)s)
    and a.attnum > 0
    and not a.attisdropped;
+
+-- name: ancestors
+-- The partitioned tables a partition belongs to, directly or not.
+with recursive up (oid) as (
+    select i.inhparent
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     where i.inhrelid = %(oid)s
+       and c.relispartition                                         -- since 10
+       and false                                                    -- until 9
+    union
+    select i.inhparent
+      from up u
+      join pg_class c on c.oid = u.oid
+      join pg_inherits i on i.inhrelid = u.oid
+     where c.relispartition                                         -- since 10
+     where false                                                    -- until 9
+)
+select n.nspname::text, c.relname::text
+  from up u
+  join pg_class c on c.oid = u.oid
+  join pg_namespace n on n.oid = c.relnamespace;
+
+-- name: leaves
+-- Partitions of a table that hold rows and write WAL, as they are now; itself when it has none.
+with recursive down (oid) as (
+    select c.oid
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = %(schema)s
+       and c.relname = %(name)s
+    union
+    select i.inhrelid
+      from down d
+      join pg_inherits i on i.inhparent = d.oid
+      join pg_class c on c.oid = i.inhrelid
+     where c.relispartition                                         -- since 10
+     where false                                                    -- until 9
+)
+select c.oid, n.nspname::text, c.relname::text
+  from down d
+  join pg_class c on c.oid = d.oid
+  join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'r'
+   and c.relpersistence = 'p';

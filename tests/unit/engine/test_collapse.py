@@ -43,7 +43,9 @@ def applied(table: Table, net: NetEffect, codec: Codec) -> Table:
     assert len(set(net.deletes)) == len(net.deletes)
     for key in net.deletes:
         del after[key]
-    changed = [((0, 1, 2), codec.split(row)) for row in net.updates]
+    changed: list[tuple[tuple[int, ...], list[bytes]]] = [
+        ((0, 1, 2), codec.split(row)) for row in net.updates
+    ]
     changed += [(known, values) for known, rows in net.partial.items() for values in rows]
     for known, values in changed:
         key = codec.key([values[known.index(0)]])

@@ -101,7 +101,9 @@ def _from_response(error: Any, what: object, secrets: Sequence[str], missing: st
         message += f" ({code})"
     if status in {409, 412}:
         return ConflictError(
-            message, action or "See its state with the show command; try again when that allows it.", code=code
+            message,
+            action or "See its state with the show command; try again when that allows it.",
+            code=code,
         )
     azure_class, advice = _BY_STATUS.get(status, ("BadRequest", _BY_STATUS[400][1]))
     if status >= 500:  # noqa: PLR2004 - HTTP

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.acceptance
 def test_cancel_leaves_nothing_behind(tutorial: Tutorial, dvdrental: Pair, phase: str) -> None:
     with dvdrental.target.connect(autocommit=False) as lock:
         if phase == "loading":
-            lock.execute('LOCK TABLE "Film" IN SHARE MODE')
-        tutorial.create(dvdrental)
-        if phase == "loading":
+            tutorial.create_slowly(dvdrental)
             tutorial.until("RUNNING")
-        elif phase != "at once":
+        else:
+            tutorial.create(dvdrental)
+        if phase not in {"at once", "loading"}:
             tutorial.until("READY_TO_COMPLETE")
         if phase == "after a crash":
             tutorial.kill_workers()

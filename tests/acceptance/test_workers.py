@@ -45,12 +45,13 @@ def test_a_closed_terminal_does_not_end_the_migration(tutorial: Tutorial, dvdren
 
 @pytest.mark.parametrize("when", ["loading", "ready"])
 def test_kill_9_is_told_and_restart_goes_on(tutorial: Tutorial, dvdrental: Pair, when: str) -> None:
-    with dvdrental.target.connect(autocommit=False) as lock:
-        if when == "loading":
-            lock.execute('LOCK TABLE "Film" IN SHARE MODE')
+    if when == "loading":
+        tutorial.create_slowly(dvdrental)
+        tutorial.until("RUNNING")
+    else:
         tutorial.create(dvdrental)
-        tutorial.until("RUNNING" if when == "loading" else "READY_TO_COMPLETE")
-        tutorial.kill_workers()
+        tutorial.until("READY_TO_COMPLETE")
+    tutorial.kill_workers()
     shown = tutorial.show()
     assert shown["state"] == "Faulted"
     assert "restart" in str(shown["errors"])

@@ -151,6 +151,19 @@ class Tutorial:
         files = self.files(*pairs, options=options)
         return self.dms(self.create_command(files, name), **self.passwords(pairs[0]))
 
+    def create_slowly(self, pair: Pair) -> Json:
+        """The same with a load so slow that there is time to disturb it."""
+        return self.create(
+            pair,
+            options=[
+                {
+                    "name": pair.source.name,
+                    "target_database_name": pair.target.name,
+                    "migrationSetting": {"maxRate": "4kB"},
+                }
+            ],
+        )
+
     def show(self, name: str = "Runnowtask", *, query: str = "properties") -> Json:
         return self.dms(
             f"az dms project task show {PROJECT} --name {name} --expand output"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from azext_dms_pg.engine.constancy import as_planned, unplaced
 from azext_dms_pg.engine.memory import recall, remember
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.values import Plan
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.task_input import DatabaseInput
-from azext_dms_pg.postgres import publication
+from azext_dms_pg.postgres import catalog, publication
 from azext_dms_pg.postgres.relations import Name, RelKind, ReplicaIdentity
 from azext_dms_pg.postgres.survey import Survey
 from tests.fix_postgres import MakeDatabase, Servers
@@ -271,3 +274,61 @@ def test_plugin(source: Database, target: Database) -> None:
     assert make_plan(here, there, asked, MigrationSettings()).plugin == "pgoutput"
     here = surveyed(target)
     assert make_plan(here, here, asked, MigrationSettings()).plugin == "test_decoding"
+
+
+def test_what_changed_between_plan_and_snapshot(source: Database, target: Database) -> None:
+    for database in (source, target):
+        database.run(PARTITIONED + "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (i int)")
+    plan = planned(source, target, "a", "part")
+    with session(source) as opened:
+        source.run("CREATE TABLE new (i int); ALTER TABLE b ADD x int; CREATE INDEX ON a (id)")
+        assert as_planned(opened, plan)
+        assert not unplaced(plan)
+        for change in (
+            "ALTER TABLE a ADD COLUMN c int",
+            "ALTER TABLE a RENAME TO z",
+            "CREATE TABLE part_3 PARTITION OF part FOR VALUES FROM (20) TO (30)",
+            "DROP TABLE part_1",
+        ):
+            source.run(change)
+            assert not as_planned(opened, plan)
+            plan = resume_or_plan(source, target, plan)
+            assert as_planned(opened, plan)
+        assert unplaced(plan) == ((Name("public", "z"), "c"),)
+
+
+def resume_or_plan(source: Database, target: Database, plan: Plan) -> Plan:
+    try:
+        return _resumed(source, target, plan, "a", "part")
+    except MigrationError:
+        target.run("ALTER TABLE a RENAME TO z")
+        return _resumed(source, target, plan, "a", "part")
+
+
+@pytest.mark.parametrize("version", [90511, 90607])
+def test_the_statements_for_9_on_what_comes_nearest(
+    servers: Servers,
+    make_database: MakeDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+) -> None:
+    """No 9.x server can be had; its catalogue is a part of what 10 has."""
+    source = make_database(servers.get(10), TABLES)
+    target = make_database(servers.get(18), TABLES)
+    with session(source) as opened:
+        reader = catalog._Reader(opened)
+        monkeypatch.setattr(reader, "_version", version)
+        found = reader.survey(contents=True)
+    server = replace(found.server, version=version)
+    found = replace(found, server=server)
+    _assert_keys(found)
+    _assert_columns(found)
+    plan = make_plan(
+        found, surveyed(target), DatabaseInput(source.name, target.name), MigrationSettings()
+    )
+    assert plan.plugin == "test_decoding"
+    assert not plan.binary_stream
+    assert {route.source.name.name for route in plan.routes} == {
+        "kinds", "by_index", "deferred", "filled",
+    }  # fmt: skip
+    assert [route.source for route in plan.sequences] == [Name("public", "kinds_id_seq")]

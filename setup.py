@@ -17,7 +17,7 @@ if VERSION is None:
 setup(
     name="dms-pg",
     version=VERSION.group(1),
-    description="Azure CLI extension that migrates live PostgreSQL databases, here or with Azure DMS",
+    description="Azure CLI extension: migrates live PostgreSQL databases, here or with Azure DMS",
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="MIT",

@@ -22,7 +22,9 @@ import psycopg
 from azext_dms_pg.engine import cutover, undo
 from azext_dms_pg.engine.board import Board
 from azext_dms_pg.engine.budget import Budget
+from azext_dms_pg.engine.constancy import as_planned, unplaced
 from azext_dms_pg.engine.deferral import defer, restore_indexes
+from azext_dms_pg.engine.drift import drift
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.memory import recall, remember
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Plan
     from azext_dms_pg.model.finding import Finding
     from azext_dms_pg.postgres.checkpoint import Checkpoint
+    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.state.progress import Journal
 
 log = logging.getLogger("azext_dms_pg")
@@ -62,6 +65,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 20.0
 _LONG_ENOUGH = 60.0
 # Attempts to reach a server before anything has been created there.
 _ATTEMPTS_BEFORE_BEGIN = 4
+_DRIFT_POLL_SECONDS = 2.0
 
 Session = psycopg.Connection[Any]
 
@@ -226,9 +230,7 @@ class Migration:
         with target.transaction():
             checkpoint.install(target)
             checkpoint.begin(target, begun)
-            checkpoint.note_filled(
-                target, self._job.id, {(route.target.name, route.only) for route in plan.routes}
-            )
+            checkpoint.note_filled(target, self._job.id, _filled(plan))
         self._begun = True
         return begun
 
@@ -253,15 +255,20 @@ class Migration:
         assert self._board is not None  # noqa: S101 - set by run
         self._board.forget_load()
         journal.reset_tables(_tables(plan))
+        self._await_columns(source, target, plan)
         replication.drop_slot(source, job.source_object)
         defer(target, plan, job.id, job.settings)
         with target.transaction():
+            # A partition made since the beginning may have brought another table to fill.
+            checkpoint.note_filled(target, job.id, _filled(plan))
             checkpoint.empty_filled(target, job.id)
         if plan.plugin == "pgoutput":
             publication.create(source, job.source_object, plan.published)
         with replication.create_slot(
             job.source, job.source_object, plan.plugin, self._waiting_for_slot, self._requests.check
         ) as session:
+            if not as_planned(source, plan):
+                raise _GoOnError("the source's tables changed while the slot was made")
             handle = session.handle
             checkpoint.start_load(target, job.id, handle.consistent_lsn)
             journal.state(MigrationState.RUNNING, "copying the tables")
@@ -305,6 +312,20 @@ class Migration:
                 job.target, job.id, job.settings.index_jobs, self._requests.stopping
             )
             checkpoint.set_phase(target, job.id, checkpoint.LOADED)
+
+    def _await_columns(self, source: Session, target: Session, plan: Plan) -> None:
+        """Wait for columns the source got since the beginning: their values would be lost."""
+        if not unplaced(plan):
+            return
+        while missing := [item for item in drift(source, target, plan) if item.urgent]:
+            self._journal.problem(
+                "The source's schema has changed since the task began; the target lacks it.",
+                "Run on the target, then the task goes on by itself: "
+                + " ".join(item.statement for item in missing),
+            )
+            self._requests.sleep(_DRIFT_POLL_SECONDS)
+        self._journal.problem("", "")
+        raise _GoOnError("the target's tables were changed; looking at them again")
 
     def _waiting_for_slot(self, blockers: str) -> None:
         self._journal.problem(
@@ -375,6 +396,10 @@ def _worth_another_try(failure: DmsPgError) -> bool:
         return failure.retryable
     # A lost snapshot cannot be had again, but the load can begin anew with another slot.
     return failure.code in {"StateDiskFull", "SnapshotLost"}
+
+
+def _filled(plan: Plan) -> set[tuple[Name, bool]]:
+    return {(route.target.name, route.only) for route in plan.routes}
 
 
 def _wait(attempt: int) -> float:

@@ -170,7 +170,7 @@ def task_properties(
     client_data: Json | None = None,
     extra: Json | None = None,
 ) -> Json:
-    """``extra`` holds what the service sends beside the SDK's model: taskId, createdOn and the like."""
+    """:param extra: what the service sends beside the SDK's model, such as ``taskId``."""
     return {
         **(extra or {}),
         "clientData": client_data,

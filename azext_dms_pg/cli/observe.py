@@ -5,6 +5,7 @@ Thin: find the backend, ask it, hand what it says to whoever shows it. Nothing h
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -76,7 +77,7 @@ def read_log(
         return
     except BrokenPipeError:
         # The reader (head, less) has seen enough; nothing may be written at exit either.
-        sys.stdout = Path("/dev/null").open("w", encoding="utf-8")  # noqa: SIM115
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _follow(
@@ -95,7 +96,10 @@ def _follow(
     # Before a screen is begun: a task that is not there is an ordinary error.
     tasks.show(where, expand=None)
     pace = Pace(tasks.history(where)["samples"])
-    screen = watching.screen_for(stream)
+    if stream is sys.stderr and getattr(cmd.cli_ctx, "only_show_errors", False):
+        screen: watching.Screen = watching.Quiet()
+    else:
+        screen = watching.screen_for(stream)
     try:
         return watching.follow(
             lambda: tasks.show(where, expand="output"),

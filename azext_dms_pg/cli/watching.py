@@ -44,6 +44,16 @@ class Screen(Protocol):
     def close(self) -> None: ...
 
 
+class Quiet:
+    """No screen at all: ``--only-show-errors``."""
+
+    def show(self, view: TaskView, pace: Pace, step: str) -> None: ...
+
+    def trouble(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def screen_for(stream: TextIO) -> Screen:
     """A live screen on a terminal that can show one, plain lines everywhere else."""
     if _is_able(stream):

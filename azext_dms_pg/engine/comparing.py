@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.model.connection import Connection
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
+    from azext_dms_pg.postgres.relations import Name
 
 KEYS_NAMED = 20
 # The stream rests while the slot waits for the writers that are at work; longer than this the
@@ -167,7 +168,8 @@ def compare_now(
         connect(target, "target", "compare") as there,
     ):
         plan = make_plan(survey(here), survey(there), database, settings)
-    return records(compare(source, target, plan, limit=limit))
+    found = records(compare(source, target, plan, limit=limit))
+    return found + [_missing(name) for name in plan.unrouted]
 
 
 def records(found: Iterable[TableComparison]) -> list[Comparison]:
@@ -188,6 +190,13 @@ def records(found: Iterable[TableComparison]) -> list[Comparison]:
         )
         for item in found
     ]
+
+
+def _missing(name: Name) -> Comparison:
+    return Comparison(
+        ordinal=0, schema=name.schema, name=name.name, at=now(), source_rows=0, target_rows=0,
+        source_sum="", target_sum="", equal=False, keys=("the target has no such table",),
+    )  # fmt: skip
 
 
 def stopped() -> DmsPgError:

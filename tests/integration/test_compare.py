@@ -9,6 +9,7 @@ import pytest
 
 from azext_dms_pg.errors import ConflictError
 from azext_dms_pg.model.task_input import TaskInput
+from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database
 from tests.support.migrate import PATIENCE, Mover, Task
 
@@ -60,6 +61,11 @@ class _Writers:
                 connection.execute("INSERT INTO t VALUES (%s, 'new')", [key])
                 connection.execute("UPDATE u SET n = n + 1 WHERE id = %s", [key % 500 + 1])
                 connection.execute("DELETE FROM t WHERE id = %s", [key - 50])
+                if self.count % 10 == 0:
+                    connection.execute("SAVEPOINT s")
+                    connection.execute("UPDATE t SET v = v || '.' WHERE id < 100")
+                    connection.execute("ROLLBACK TO SAVEPOINT s")
+                    connection.execute("UPDATE t SET v = left(v, 40) || '!' WHERE id < 60")
                 connection.commit()
                 self.count += 1
 
@@ -69,7 +75,17 @@ class _Writers:
             thread.join()
 
 
-def test_equal_at_one_moment_under_load(ready: Task, source: Database, target: Database) -> None:
+@pytest.mark.parametrize("version", [10, 13, 17])
+def test_equal_at_one_moment_under_load(
+    mover: Mover, servers: Servers, make_database: MakeDatabase, target: Database, version: int
+) -> None:
+    source = make_database(servers.get(version))
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(DATA)
+    # Transactions of the writers are larger than a batch: they are applied in slices.
+    ready = mover.start(source, target, settings={"batchChanges": "20"})
+    ready.ready()
     writers = _Writers(source)
     try:
         for _ in range(3):
@@ -88,16 +104,16 @@ def test_equal_at_one_moment_under_load(ready: Task, source: Database, target: D
 def test_a_difference_is_named_while_streaming(
     ready: Task, source: Database, target: Database
 ) -> None:
-    target.run("DELETE FROM t WHERE id = 7; INSERT INTO u VALUES (-9, 0)")
+    target.run("DELETE FROM t WHERE id = 4007; INSERT INTO u VALUES (-9, 0)")
     writers = _Writers(source)
     try:
         found = _compare(ready)
     finally:
         writers.close()
-    assert found["public.t"]["differingKeys"] == ["(7) missing"]
+    assert found["public.t"]["differingKeys"] == ["(4007) missing"]
     assert found["public.u"]["differingKeys"] == ["(-9) extra"]
     assert ready.backend.tasks.history(ready.where)["comparisons"][0]["equal"] is False
-    target.run("INSERT INTO t SELECT 7, repeat('x', 7); DELETE FROM u WHERE id = -9")
+    target.run("INSERT INTO t SELECT 4007, repeat('x', 7); DELETE FROM u WHERE id = -9")
     assert [name for name, row in _compare(ready).items() if not row["equal"]] == []
     ready.cancel()
 
@@ -126,6 +142,8 @@ def test_after_the_cutover_with_passwords_given_again(
     assert all(row["equal"] and row["moment"] == "now" for row in found.values())
     target.run("UPDATE t SET v = 'other' WHERE id = 3")
     assert _compare(ready, given)["public.t"]["differingKeys"] == ["(3) different"]
+    target.run("DROP TABLE u")
+    assert _compare(ready, given)["public.u"]["differingKeys"] == ["the target has no such table"]
 
 
 def test_before_the_load_has_ended_it_says_so(

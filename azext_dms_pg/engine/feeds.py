@@ -294,7 +294,7 @@ class TextFeed:
         if change.old is None or not layout.key:
             return layout
         written = frozenset(column.name for column in change.old)
-        if written >= {layout.columns[at].name for at in layout.key}:
+        if written >= {layout.stream_names[at] for at in layout.key}:
             return layout
         # The replica identity was changed: find rows by what it writes now (hazard 3).
         found = self._by_key.get((layout, written))
@@ -312,4 +312,4 @@ def _described(name: Name, columns: tuple[str, ...]) -> StreamRelation:
 def _arranged(layout: Layout, columns: list[TextColumn]) -> Fields:
     """Fields in the layout's order; what was not printed is NULL."""
     by_name = {column.name: column.field for column in columns}
-    return [by_name.get(column.name, NULL) for column in layout.columns]
+    return [by_name.get(name, NULL) for name in layout.stream_names]

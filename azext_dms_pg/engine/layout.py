@@ -48,6 +48,7 @@ class Layout:
     """One table of the stream and where its rows go. Compared by identity.
 
     :param columns: of the target, in the order of the stream's values.
+    :param stream_names: what the stream calls them.
     :param picks: positions in the stream's row of those columns; None when it is all of them.
     :param key: positions in ``columns``.
     :param rest: insertable columns of the target that the stream does not have.
@@ -57,6 +58,7 @@ class Layout:
     route: Route
     relation: StreamRelation
     columns: tuple[TargetColumn, ...]
+    stream_names: tuple[str, ...]
     picks: tuple[int, ...] | None
     key: tuple[int, ...]
     rest: tuple[TargetColumn, ...]

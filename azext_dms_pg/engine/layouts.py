@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
 from azext_dms_pg.engine.layout import Layout, Matching, TargetColumn
+from azext_dms_pg.engine.past import name_now
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.changes import StreamRelation
 from azext_dms_pg.postgres.connect import connect
@@ -49,29 +50,34 @@ class Layouts:
         """
         table = self._ask(route, relation)
         planned = {column.name: column for column in route.source.columns}
-        picks = []
+        picks: dict[int, TargetColumn] = {}
         for at, column in enumerate(relation.columns):
             before = planned.get(column.name)
-            found = table.columns.get(column.name)
             if before is not None and before.generated:
                 continue
+            found = table.columns.get(column.name)
             if found is None:
-                if before is None and column.name not in self._source_types(route):
+                name = self._name_now(relation, route, column.name)
+                if name is None:
                     continue  # dropped on both sides since
+                found = table.columns.get(name)
+            if found is None:
                 raise _drift(relation, route, f"The target has no column {column.name!r}")
             if found.generated:
                 continue
             self._check_type(relation, route, column, found, table.formatted[at])
-            picks.append(at)
-        picked = tuple(table.columns[relation.columns[at].name] for at in picks)
+            picks[at] = found
+        picked = tuple(picks.values())
         names = [column.name for column in picked]
-        key = _key(relation, route) if key is None else key
+        here = {relation.columns[at].name: column.name for at, column in picks.items()}
+        key = tuple(here.get(name, name) for name in key or _key(relation, route, here))
         if not set(key) <= set(names):
             raise _drift(relation, route, f"The target's key columns {key!r} are not in the stream")
         return Layout(
             route=route,
             relation=relation,
             columns=picked,
+            stream_names=tuple(here),
             picks=None if len(picks) == len(relation.columns) else tuple(picks),
             key=tuple(names.index(name) for name in key),
             rest=tuple(
@@ -150,6 +156,17 @@ class Layouts:
             columns, [frozenset(row[0] or ()) for row in unique], [row[0] for row in types]
         )
 
+    def _name_now(self, relation: StreamRelation, route: Route, column: str) -> str | None:
+        with connect(self._source, "source", "look") as session, translated("source"):
+            query = statement("apply", "source_attributes", session.info.server_version)
+            rows = session.execute(query, {"oid": route.source.oid}).fetchall()
+        return name_now(
+            column,
+            [each.name for each in relation.columns],
+            {each.name: each.number for each in route.source.columns},
+            dict(rows),
+        )
+
     def _source_types(self, route: Route) -> dict[str, str]:
         """Types of the source's columns as they are now."""
         with connect(self._source, "source", "look") as session, translated("source"):
@@ -173,7 +190,7 @@ class Layouts:
         ):
             return
         # New, or not as it was planned. Rounding to the target's old scale would lose silently.
-        now = self._source_types(route).get(column.name)
+        now = self._source_types(route).get(found.name)
         if now not in (None, found.type_name):
             raise _drift(
                 relation,
@@ -196,17 +213,20 @@ class _Table:
     formatted: list[str | None]
 
 
-def _key(relation: StreamRelation, route: Route) -> tuple[str, ...]:
+def _key(relation: StreamRelation, route: Route, here: dict[str, str]) -> tuple[str, ...]:
     """The plan's key as long as the source still writes it, else what it writes now.
 
     (hazard 3: the replica identity may change at any time.)
+
+    :param here: names on the target of the stream's columns.
     """
     if relation.identity in (None, ReplicaIdentity.FULL):
         return route.key
     if relation.identity is ReplicaIdentity.NOTHING:
         return ()
     written = tuple(column.name for column in relation.columns if column.identifies)
-    return route.key if route.key and set(route.key) <= set(written) else written
+    planned = {here.get(name, name) for name in route.key}
+    return route.key if route.key and planned <= {here.get(name) for name in written} else written
 
 
 def _drift(relation: StreamRelation, route: Route, what: str) -> SchemaDriftError:

@@ -77,7 +77,8 @@ class Migration:
         self._job = job
         self._journal = journal
         self._requests = requests
-        self._begun = False
+        # Until something was made on a server, a failure is one of validation.
+        self._begun = journal.has_passed(MigrationState.INITIALIZING)
         self._board: Board | None = None
 
     def run(self) -> None:
@@ -99,11 +100,15 @@ class Migration:
 
     def _fail(self, error: DmsPgError) -> None:
         """Say why this cannot go on, and what it still holds on the source."""
-        self._journal.event("error", error.code, message=error.message, action=error.action)
+        severity = "error" if self._begun else "blocker"
+        self._journal.event(severity, error.code, message=error.message, action=error.action)
+        if not self._begun:
+            self._journal.state(MigrationState.VALIDATION_FAILED, error.message)
+            return
         command = self._requests.cutover()
         if command is not None:
             self._requests.set_cutover(command, CommandState.FAILED, error.message)
-        kept = self._begun and undo.keeps_slot(self._job)
+        kept = undo.keeps_slot(self._job)
         self._journal.state(
             MigrationState.FAILED,
             f"{error.message} The slot {self._job.source_object} on the source is kept, so that "
@@ -151,7 +156,7 @@ class Migration:
             source = stack.enter_context(connect(self._job.source, "source"))
             self._journal.versions(_version(source), _version(target))
             found = checkpoint.read(target, self._job.id)
-            self._begun = found is not None
+            self._begun = self._begun or found is not None
             if found is None:
                 plan = self._validate(source, target)
                 if plan is None:

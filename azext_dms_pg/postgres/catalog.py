@@ -153,7 +153,7 @@ class _Reader:
             detail = details[relation.oid]
             if relation.pages == 0 and relation.kind is RelKind.TABLE:
                 found[relation.oid] = replace(detail, has_rows=False)
-            elif relation.kind is RelKind.TABLE and detail.select and detail.schema_usage:
+            elif relation.kind is RelKind.TABLE and self._may_read(detail):
                 ask.append(relation)
         for chunk in _chunks(ask, _PROBES):
             terms = [
@@ -168,6 +168,10 @@ class _Reader:
             for relation, answer in zip(chunk, answers, strict=True):
                 found[relation.oid] = replace(details[relation.oid], has_rows=answer)
         return found
+
+    def _may_read(self, detail: Detail) -> bool:
+        """Also where policies would make the question an error (row_security is off)."""
+        return detail.select and detail.schema_usage and not detail.row_security
 
     def _named(self, name: str) -> list[Any]:
         cursor = self._connection.cursor(row_factory=namedtuple_row)

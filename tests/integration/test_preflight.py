@@ -246,6 +246,19 @@ def test_rows_that_are_there_may_be_given_up(source: Database, target: Database)
     assert "TargetNotEmpty" not in codes(found)
 
 
+def test_partitions_made_later(
+    servers: Servers, make_database: MakeDatabase, target: Database
+) -> None:
+    script = """
+        CREATE TABLE part (id int NOT NULL) PARTITION BY RANGE (id);
+        CREATE TABLE part_1 PARTITION OF part (PRIMARY KEY (id)) FOR VALUES FROM (0) TO (10);
+    """
+    target.run(script)
+    for version, expected in ((12, True), (13, False)):
+        found = codes(findings(make_database(servers.get(version), script), target))
+        assert ("LaterPartitionsNotFollowed" in found) is expected
+
+
 def test_same_database(source: Database) -> None:
     source.run(T)
     assert "SourceIsTarget" in codes(findings(source, source))
@@ -330,6 +343,9 @@ def test_rights_are_asked_for_until_they_suffice(
         CREATE TABLE app.parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
         CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (0) TO (10);
         ALTER TABLE app.t ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE app.hidden (id int PRIMARY KEY);
+        ALTER TABLE app.hidden ENABLE ROW LEVEL SECURITY;
+        INSERT INTO app.hidden VALUES (1);
         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
         CREATE TRIGGER g BEFORE INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION f();
         CREATE TABLE app.child (id int PRIMARY KEY REFERENCES app.t);
@@ -338,7 +354,7 @@ def test_rights_are_asked_for_until_they_suffice(
     target.run(schema)
     seen: set[str] = set()
     for _ in range(6):
-        found = findings(source, target, logins=(weak, weak))
+        found = findings(source, target, "app.t", "app.parted", "app.child", logins=(weak, weak))
         seen |= codes(found)
         blockers = [one for one in found if one.severity is Severity.BLOCKER]
         if not blockers:

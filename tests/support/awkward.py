@@ -33,6 +33,8 @@ CREATE TABLE child (
 CREATE TABLE pair (x int, y int, FOREIGN KEY (x, y) REFERENCES child (p3, p4) MATCH FULL);
 ALTER TABLE child ADD CONSTRAINT unchecked FOREIGN KEY (p3) REFERENCES parent NOT VALID;
 COMMENT ON CONSTRAINT unchecked ON child IS 'not valid';
+CREATE TABLE lax (id int CONSTRAINT {quoted("it's %I")} REFERENCES parent);
+ALTER TABLE lax DISABLE TRIGGER ALL;
 CREATE TABLE {quoted(EVIL)} (
     "ID\n%" int PRIMARY KEY,
     {quoted(LONG)} int CONSTRAINT {quoted('c"%s{}')} REFERENCES parent

@@ -32,7 +32,8 @@ _LOCK_TIMEOUT = "20s"
 # Which triggers and rules fire for our statements, by pg_trigger.tgenabled: in the replica role
 # those marked REPLICA and ALWAYS, otherwise the ordinary ones and ALWAYS.
 _FIRING = {True: ["R", "A"], False: ["O", "A"]}
-_ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+_ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
+_PARTITIONED_NOT_VALID = 180000
 
 # Objects that go away with one statement: recorded together, or a crash would forget one.
 Unit: TypeAlias = "tuple[Deferred, ...]"
@@ -100,8 +101,9 @@ class _Finder:
         return [self._index(row) for row in self._rows("indexes")]
 
     def _foreign_key(self, row: Any) -> Deferred:
-        # A partitioned table's key can't be added NOT VALID (before 18): it is checked at once.
-        later = row.validated and row.enforced and not row.partitioned
+        # Before 18 a partitioned table's key can't be added NOT VALID: it is checked at once.
+        whole = row.partitioned and self._connection.info.server_version < _PARTITIONED_NOT_VALID
+        later = row.validated and row.enforced and not whole
         table = _alter(row, only=not row.partitioned)
         constraint = sql.Identifier(row.name)
         create = [
@@ -114,6 +116,8 @@ class _Finder:
         ]
         if row.comment is not None:
             create.append(_comment("CONSTRAINT", constraint, row, row.comment))
+        if row.triggers:
+            create.append(_trigger_states(row))
         validate = sql.SQL("{} VALIDATE CONSTRAINT {}").format(table, constraint)
         return Deferred(
             kind=ledger.FOREIGN_KEY,
@@ -201,6 +205,24 @@ def _alter(row: Any, *, only: bool) -> sql.Composed:
     return sql.SQL("ALTER TABLE {}{}").format(
         sql.SQL("ONLY " if only else ""), sql.Identifier(row.schema, row.relation)
     )
+
+
+def _trigger_states(row: Any) -> sql.Composed:
+    """A block that sets the states of a key's own triggers, whose names are new each time."""
+    states = sql.SQL(", ").join(
+        sql.SQL("({}, {})").format(sql.Literal(function), sql.Literal(_ENABLE[enabled]))
+        for function, enabled in (state.split(" ") for state in row.triggers)
+    )
+    block = sql.SQL(
+        "DECLARE t record; BEGIN FOR t IN SELECT g.tgrelid::regclass AS relation, g.tgname, s.state"
+        " FROM pg_trigger g JOIN pg_constraint k ON k.oid = g.tgconstraint"
+        " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN (VALUES {}) AS s (function, state) ON s.function::regproc = g.tgfoid"
+        " WHERE n.nspname = {} AND c.relname = {} AND k.conname = {} LOOP"
+        " EXECUTE format('ALTER TABLE ONLY %s %s TRIGGER %I', t.relation, t.state, t.tgname);"
+        " END LOOP; END"
+    ).format(states, *(sql.Literal(name) for name in (row.schema, row.relation, row.name)))
+    return sql.SQL("DO LANGUAGE plpgsql {}").format(sql.Literal(block.as_string()))
 
 
 def _comment(what: str, name: sql.Identifier, row: Any, text: str) -> sql.Composed:

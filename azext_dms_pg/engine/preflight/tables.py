@@ -154,6 +154,24 @@ def through_root(case: Case) -> Iterator[Finding]:
             )
 
 
+def later_partitions(case: Case) -> Iterator[Finding]:
+    """Before 13 a publication lists partitions one by one."""
+    if case.plan.plugin != "pgoutput" or case.source.server.major >= 13:  # noqa: PLR2004
+        return
+    for label in case.plan.labels:
+        root = case.source.by_name.get(label)
+        if root is not None and root.kind is RelKind.PARTITIONED:
+            yield warning(
+                "LaterPartitionsNotFollowed",
+                label,
+                f"PostgreSQL {case.source.server.major} does not publish partitions that are made "
+                f"after the start: rows of a new partition of {label} would be missing on the "
+                "target (the comparison at the cutover tells).",
+                "Make the partitions you will need before you begin, or set "
+                '"plugin": "test_decoding" in sourceSetting.',
+            )
+
+
 CHECKS: tuple[Check, ...] = (
     unknown_tables,
     nothing_selected,
@@ -164,4 +182,5 @@ CHECKS: tuple[Check, ...] = (
     whole_row_identity,
     no_key_on_target,
     through_root,
+    later_partitions,
 )

@@ -63,6 +63,11 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
   FROM pg_catalog.pg_attribute a
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
 
+-- name: source_attributes
+SELECT a.attnum::int4, CASE WHEN NOT a.attisdropped THEN a.attname::text END
+  FROM pg_catalog.pg_attribute a
+ WHERE a.attrelid = %(oid)s AND a.attnum > 0
+
 -- Which rows of a partitioned table a leaf held, as a condition on its columns (10+).
 -- name: partition_condition
 SELECT pg_catalog.pg_get_partition_constraintdef(c.oid)

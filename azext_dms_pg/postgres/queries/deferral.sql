@@ -30,7 +30,14 @@ select n.nspname::text as schema,
        f.conenforced as enforced,                                   -- since 18
        true as enforced,                                            -- until 17
        pg_get_constraintdef(f.oid) as definition,
-       obj_description(f.oid, 'pg_constraint') as comment
+       obj_description(f.oid, 'pg_constraint') as comment,
+       -- The key's own triggers, where somebody disabled them; only superusers can do that again.
+       array(select g.tgfoid::regproc::text || ' ' || g.tgenabled::text
+               from pg_trigger g
+              where g.tgconstraint = f.oid
+                and g.tgenabled <> 'O'
+                and current_setting('is_superuser') = 'on'
+              order by 1) as triggers
   from pg_constraint f
   join pg_class c on c.oid = f.conrelid
   join pg_namespace n on n.oid = c.relnamespace
@@ -71,8 +78,9 @@ select n.nspname::text as schema,
 -- name: indexes
 -- Only those that can be made again exactly as they are; whatever is unusual stays in place:
 -- partitions, indexes that cluster a table or are its replica identity, that have a tablespace
--- or statistics targets of their own, or that something else depends on (a view that groups by
--- the primary key, an extension), exclusion and temporal constraints.
+-- or statistics targets of their own, that are not ours to make again, or that something else
+-- depends on (a view that groups by the primary key, an extension), exclusion and temporal
+-- constraints.
 select n.nspname::text as schema,
        c.relname::text as relation,
        x.relname::text as name,
@@ -98,6 +106,7 @@ select n.nspname::text as schema,
    and not i.indisexclusion
    and not coalesce(k.conperiod, false)                             -- since 18
    and x.reltablespace = 0
+   and pg_has_role(c.relowner, 'USAGE')
    and has_schema_privilege(n.oid, 'CREATE')
    and not exists (select 1 from pg_attribute a
                     where a.attrelid = i.indexrelid

@@ -1,0 +1,61 @@
+"""Columns the stream still speaks of by names that neither side has any more. Pure.
+
+A backlog may be older than a DROP or RENAME COLUMN that was run on both sides meanwhile. Columns
+keep their number for ever, new ones come last, and the stream names them in that order; that is
+what tells a column that was dropped from one that was renamed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.errors import MigrationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def name_now(
+    column: str,
+    stream: Sequence[str],
+    planned: Mapping[str, int],
+    attributes: Mapping[int, str | None],
+) -> str | None:
+    """What a column of the stream is called now; None when it was dropped.
+
+    :param stream: all the columns the stream names, in its order.
+    :param planned: numbers of the columns when the plan was made.
+    :param attributes: the source's columns by number; None is a dropped one.
+    :raises MigrationError: it cannot be told.
+    """
+    live = {name for name in attributes.values() if name is not None}
+    if column in live:
+        return column
+    if column in planned:
+        return attributes.get(planned[column])
+    at = stream.index(column)
+    before = [name for name in stream[:at] if name in live]
+    after = [name for name in stream[at + 1 :] if name in live]
+    numbers = {name: number for number, name in attributes.items() if name is not None}
+    low = numbers[before[-1]] if before else 0
+    high = numbers[after[0]] if after else max(attributes, default=0) + 1
+    between = [name for number, name in sorted(attributes.items()) if low < number < high]
+    unknown = stream[at - _run(stream[:at][::-1], live) : at + 1 + _run(stream[at + 1 :], live)]
+    if all(name is None for name in between):
+        return None
+    if None not in between and len(between) == len(unknown):
+        return between[unknown.index(column)]
+    raise MigrationError(
+        f"The change stream names a column {column!r} that the source no longer has, and whether "
+        "it was dropped or renamed cannot be told.",
+        "Cancel the task and begin anew; change the schema before or after a migration.",
+        code="SchemaUnclear",
+    )
+
+
+def _run(names: Sequence[str], live: set[str]) -> int:
+    """How many of the first names in a row are unknown."""
+    for count, name in enumerate(names):
+        if name in live:
+            return count
+    return len(names)

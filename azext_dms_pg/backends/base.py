@@ -144,9 +144,7 @@ class Tasks(Protocol):
     ``expand`` is None, ``"output"`` or ``"command"``: what is not asked for is null.
     """
 
-    def create(
-        self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = ...
-    ) -> Json:
+    def create(self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = ...) -> Json:
         """Make the task and start it. The project's platforms were checked by the caller."""
         ...
 

@@ -74,8 +74,7 @@ def _compare_contents(job: Job, plan: Plan, journal: Journal) -> None:
     ]
     message = f"{len(again)} tables differ in their contents. {'; '.join(texts)}."
     if any(
-        item.label not in differing
-        or item.source_checksum != differing[item.label].source_checksum
+        item.label not in differing or item.source_checksum != differing[item.label].source_checksum
         for item in again
     ):
         journal.event(

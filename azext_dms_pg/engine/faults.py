@@ -22,9 +22,7 @@ class SchemaDriftError(MigrationError):
 
     code = "SchemaDrift"
 
-    def __init__(
-        self, message: str, action: str, *, label: Name, relation: StreamRelation
-    ) -> None:
+    def __init__(self, message: str, action: str, *, label: Name, relation: StreamRelation) -> None:
         super().__init__(message, action)
         self.label = label
         self.relation = relation

@@ -169,16 +169,12 @@ class Lane:
             if self._ends.replica_role:
                 run(self._target, "target", self, b"SET session_replication_role = replica")
             self._at_target = Backend(self._target, self._ends.target, "target")
-            self._watch = Watch(
-                Backend(self._source, self._ends.source, "source"), self._at_target
-            )
+            self._watch = Watch(Backend(self._source, self._ends.source, "source"), self._at_target)
         elif self._watch is not None:
             self._watch.moved()
         return self._source, self._target
 
-    def _committed(
-        self, unit: Unit, target: psycopg.Connection[Any]
-    ) -> Sequence[Moved] | None:
+    def _committed(self, unit: Unit, target: psycopg.Connection[Any]) -> Sequence[Moved] | None:
         """After a failure: what the unit carried if its COMMIT took effect after all."""
         if self._suspect is None:
             return None

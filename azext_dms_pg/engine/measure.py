@@ -118,9 +118,9 @@ def _keys(connection: psycopg.Connection[Any], route: Route) -> tuple[int, int] 
         return None
     name = sql.Identifier(column.name)
     row = connection.execute(
-        sql.SQL(
-            "SELECT pg_catalog.min({0})::int8, pg_catalog.max({0})::int8 FROM ONLY {1}"
-        ).format(name, sql.Identifier(route.source.name.schema, route.source.name.name))
+        sql.SQL("SELECT pg_catalog.min({0})::int8, pg_catalog.max({0})::int8 FROM ONLY {1}").format(
+            name, sql.Identifier(route.source.name.schema, route.source.name.name)
+        )
     ).fetchone()
     return None if row is None or row[0] is None else (row[0], row[1])
 

@@ -313,9 +313,7 @@ class Migration:
         with connect(job.target, "target") as target:
             restore_indexes(target, job.target, job.id, job.settings, self._requests.stopping)
             self._requests.check()
-            collect_statistics(
-                job.target, job.id, job.settings.index_jobs, self._requests.stopping
-            )
+            collect_statistics(job.target, job.id, job.settings.index_jobs, self._requests.stopping)
             checkpoint.set_phase(target, job.id, checkpoint.LOADED)
 
     def _await_columns(self, source: Session, target: Session, plan: Plan) -> None:
@@ -376,7 +374,6 @@ class Migration:
         self._journal.state(
             MigrationState.CANCELLED, "cancelled" if not leftovers else "cancelled with leftovers"
         )
-
 
     def _release_source(self) -> None:
         try:

@@ -86,9 +86,7 @@ class Part:
     def _columns(self) -> sql.Composable:
         if not self.route.columns:  # "()" is no SQL; without a list it means the same
             return sql.SQL("")
-        return sql.SQL("({})").format(
-            sql.SQL(", ").join(map(sql.Identifier, self.route.columns))
-        )
+        return sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, self.route.columns)))
 
     def _format(self) -> sql.SQL:
         return sql.SQL(" (FORMAT binary)" if self.route.binary else "")
@@ -121,9 +119,7 @@ class Unit:
         return sum(part.weight for part in self.parts)
 
 
-def cut(
-    plan: Plan, sizes: Mapping[int, Size], *, part_bytes: int, streams: int
-) -> list[Unit]:
+def cut(plan: Plan, sizes: Mapping[int, Size], *, part_bytes: int, streams: int) -> list[Unit]:
     """All rows of all routes, biggest table first.
 
     :param sizes: by OID of the source table; a table that is missing counts as empty.

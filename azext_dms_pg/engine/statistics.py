@@ -76,9 +76,7 @@ def _filled(target: Connection, migration_id: str) -> list[Name]:
     return [Name(schema, name) for schema, name in rows]
 
 
-def _analyze(
-    target: Connection, batches: deque[list[Name]], stopping: Callable[[], bool]
-) -> None:
+def _analyze(target: Connection, batches: deque[list[Name]], stopping: Callable[[], bool]) -> None:
     connection = connect(target, "target", "analyze")
     pace = _Until(stopping)
     try:

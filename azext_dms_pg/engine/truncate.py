@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.engine.values import Plan, Route
 
+
 class Truncater:
     """Empties target tables.
 

@@ -64,9 +64,7 @@ class Writer:
             self._insert_moved(layout, stage, count)
         self.writing = None
 
-    def _take_away(
-        self, nets: dict[Layout, NetEffect], wholes: dict[Layout, WholeDelta]
-    ) -> None:
+    def _take_away(self, nets: dict[Layout, NetEffect], wholes: dict[Layout, WholeDelta]) -> None:
         for layout, net in nets.items():
             if net.deletes:
                 self._delete(layout, net.deletes)
@@ -233,9 +231,7 @@ def _same_key(layout: Layout, names: list[str] | None = None) -> sql.Composed:
             sql.SQL(column.equals),
             sql.Identifier(name),
         )
-        for column, name in zip(
-            columns, names or [column.name for column in columns], strict=True
-        )
+        for column, name in zip(columns, names or [column.name for column in columns], strict=True)
     )
 
 

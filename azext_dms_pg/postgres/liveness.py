@@ -37,9 +37,7 @@ _NETWORK = {"ClientRead", "ClientWrite"}
 class Backend:
     """One session of ours, as its server knows it."""
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], reach: Connection, side: Side
-    ) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], reach: Connection, side: Side) -> None:
         self._reach = reach
         self._side: Side = side
         self._version = connection.info.server_version

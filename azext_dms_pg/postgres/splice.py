@@ -63,9 +63,7 @@ def splice(
     return [Moved(count, size) for count, size in sieve.counts]
 
 
-def _pump(
-    rows: _Stream, sink: _Stream, sieve: Sieve, answers: _Answers, pace: Pace
-) -> None:
+def _pump(rows: _Stream, sink: _Stream, sieve: Sieve, answers: _Answers, pace: Pace) -> None:
     buffer = bytearray(_BUFFER)
     view = memoryview(buffer)
     filled = 0

@@ -75,8 +75,7 @@ def translate(error: psycopg.Error, side: str, doing: str = "") -> ServerError:
     advice = _ADVICE.get(sqlstate or "", "")
     who = f"The {side} server" if side else "The server"
     return ServerError(
-        f"{who} answered{while_doing}: {text}"
-        + (f" (SQLSTATE {sqlstate})" if sqlstate else ""),
+        f"{who} answered{while_doing}: {text}" + (f" (SQLSTATE {sqlstate})" if sqlstate else ""),
         advice.format(side=side),
         side=side,
         sqlstate=sqlstate,

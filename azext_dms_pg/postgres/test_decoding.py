@@ -41,9 +41,7 @@ _IDENTIFIER = rb'"[^"]*(?:""[^"]*)*"|[^\s".,:\[\]]+'
 _QUALIFIED = re.compile(rb"(" + _IDENTIFIER + rb")\.(" + _IDENTIFIER + rb")")
 # A type may be qualified and quoted, and end in [] itself; "]:" outside quotes ends it. No two
 # ways to match the same text, so a malformed message cannot make this backtrack for ever.
-_COLUMN = re.compile(
-    rb" (" + _IDENTIFIER + rb')\[([^"\]]*(?:(?:"[^"]*"|\](?!:))[^"\]]*)*)\]:'
-)
+_COLUMN = re.compile(rb" (" + _IDENTIFIER + rb')\[([^"\]]*(?:(?:"[^"]*"|\](?!:))[^"\]]*)*)\]:')
 _BARE = re.compile(rb"[^\s']+")
 _BEGIN = re.compile(rb"BEGIN (\d{1,10})")
 _COMMIT = re.compile(rb"COMMIT (?:\d{1,10})(?: \(at (\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)"

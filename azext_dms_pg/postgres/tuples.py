@@ -51,10 +51,7 @@ class TupleReader:
         """
         stop = at + self._size
         head = data[at:stop]
-        if (
-            int.from_bytes(head, "big") & self._mask == self._expected
-            and len(head) == self._size
-        ):
+        if int.from_bytes(head, "big") & self._mask == self._expected and len(head) == self._size:
             fields = list(self._fixed.unpack(head))
             left, at = self._left, stop
         else:

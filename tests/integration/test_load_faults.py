@@ -33,9 +33,7 @@ CREATE TABLE keyless (v text);
 INSERT INTO keyless SELECT md5((i % 50)::text) FROM generate_series(1, {ROWS}) i;
 """
 RATE = 1_500_000
-BIG = (
-    "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 15) AS v FROM generate_series(1, 50000) i"
-)
+BIG = "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 15) AS v FROM generate_series(1, 50000) i"
 KILL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = 'dms-pg copy' AND datname = current_database()"

@@ -278,9 +278,7 @@ def test_hazard_21_deferrable_swaps_in_slices(source: Database, target: Database
 
 
 @ways
-def test_columns_of_the_targets_own_survive(
-    source: Database, target: Database, form: str
-) -> None:
+def test_columns_of_the_targets_own_survive(source: Database, target: Database, form: str) -> None:
     """Columns the target has and the source has not keep their values through every change."""
     schema = "CREATE TABLE t (id int PRIMARY KEY, name text UNIQUE, doc text);"
     with Following(

@@ -215,9 +215,7 @@ def test_hazard_23_a_type_changed_in_a_backlog(source: Database, target: Databas
 
 @pytest.mark.parametrize("form", ["binary", "text"])
 def test_hazard_23_a_label_is_added(source: Database, target: Database, form: str) -> None:
-    schema = (
-        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (id int PRIMARY KEY, now mood)"
-    )
+    schema = "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (id int PRIMARY KEY, now mood)"
     with Following(source, target, schema, **WAYS[form]) as following:
         source.run("ALTER TYPE mood ADD VALUE 'glad'")
         source.run("INSERT INTO t VALUES (1, 'glad')")

@@ -37,9 +37,7 @@ def applied(table: Table, net: NetEffect, codec: Codec) -> Table:
     after = dict(table)
     inserts = [codec.split(row) for row in net.inserts]
     for known, moves in net.moves.items():
-        inserts += [
-            overlaid([origin, *table[origin]], known, values) for origin, values in moves
-        ]
+        inserts += [overlaid([origin, *table[origin]], known, values) for origin, values in moves]
     assert len(set(net.deletes)) == len(net.deletes)
     for key in net.deletes:
         del after[key]

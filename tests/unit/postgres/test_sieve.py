@@ -85,9 +85,10 @@ def test_parameter_changes_between_sections_are_none_of_the_targets_business() -
     stream = noise + wire.section([b"a"], ANSWERS[0]) + noise
     stream += wire.section([b"b"], ANSWERS[1]) + noise + wire.READY
     sieve = Sieve(ANSWERS[:2])
-    assert sift(sieve, stream, []) == wire.data(b"a") + wire.COPY_DONE + wire.data(
-        b"b"
-    ) + wire.COPY_DONE
+    assert (
+        sift(sieve, stream, [])
+        == wire.data(b"a") + wire.COPY_DONE + wire.data(b"b") + wire.COPY_DONE
+    )
     assert sieve.finished
 
 

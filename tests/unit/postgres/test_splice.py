@@ -157,9 +157,7 @@ def test_a_source_that_hangs_up_is_lost(
 
 
 @pytest.mark.parametrize("size", [10, 200_000])
-def test_a_target_that_refuses_is_heard(
-    source: Connection, target: Connection, size: int
-) -> None:
+def test_a_target_that_refuses_is_heard(source: Connection, target: Connection, size: int) -> None:
     sender = _in_background(source, wire.section([b"x" * 100] * size, ANSWER) + wire.READY)
     target.theirs.sendall(
         wire.COPY_IN + wire.error("53100", "could not extend file: No space left on device")

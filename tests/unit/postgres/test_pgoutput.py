@@ -190,7 +190,7 @@ def mangled(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(st.one_of(st.binary(max_size=200), mangled()))
 @example(b"")
 @example(b"I\0\0\0\0N\0\3b\xff\xff\xff\xff")

@@ -132,7 +132,7 @@ def test_transaction() -> None:
     assert parse(line, 5) == (True, "dms_pg", b"a, sz")
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(
     st.one_of(
         st.binary(max_size=100),

@@ -19,6 +19,7 @@ _PHASES = {
     MigrationState.VALIDATING.value: "Source and target are being checked; nothing is created yet.",
     MigrationState.VALIDATION_COMPLETE.value: "The checks are done.",
     MigrationState.COMPLETING.value: "The cutover is under way.",
+    MigrationState.COMPLETE.value: "Every database is cut over; the task is coming to its end.",
     MigrationState.CANCELLING.value: "What the migration made is being removed.",
 }
 

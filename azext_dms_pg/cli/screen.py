@@ -175,7 +175,7 @@ def _load(database: DatabaseView, pace: Pace) -> RenderableType:
     left = pace.seconds_left(database)
     if left is not None:
         facts.append(f"about {words.duration(left)} left")
-    return _bar(database.percent or 0.0, "  ".join(facts), 40)
+    return _bar(database.percent or 0.0, "  ".join(facts), 24)
 
 
 def _loading_tables(database: DatabaseView, room: int) -> RenderableType:

@@ -137,7 +137,7 @@ def comparisons(items: list[Json]) -> list[Row]:
                 ("Result", "equal" if item.get("equal") else "DIFFERS"),
                 ("Source rows", item.get("sourceRows")),
                 ("Target rows", item.get("targetRows")),
-                ("Checksum", str(item.get("targetChecksum") or "")[:12]),
+                ("Checksum", str(item.get("targetChecksum") or "")[-12:]),
                 ("Keys", ", ".join(item.get("differingKeys") or ())),
             ]
         )

@@ -25,7 +25,8 @@ class _Table:
     rows: int = 0
     bytes: int = 0
     finished: int = 0
-    changed: bool = True
+    # One that has not begun is not told about: it is still waiting.
+    changed: bool = False
 
 
 class Flight:

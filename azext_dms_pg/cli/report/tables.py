@@ -65,7 +65,7 @@ def _compared(comparison: Json | None) -> list[str]:
     if comparison is None:
         return [f"<td>{words.DASH}</td>", f"<td>{words.DASH}</td>"]
     checksum = str(comparison["targetChecksum"] or words.DASH)
-    shown = f'<td class="mono" title="{escape(checksum)}">{escape(checksum[:10])}</td>'
+    shown = f'<td class="mono" title="{escape(checksum)}">{escape(checksum[-10:])}</td>'
     if comparison["equal"]:
         return [f"<td>{comparison['sourceRows']:,} = {comparison['targetRows']:,}</td>", shown]
     keys = comparison["differingKeys"]

@@ -1,0 +1,1 @@
+"""The picture in README.md: a real session at a terminal, written down as an animated SVG."""

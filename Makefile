@@ -21,7 +21,7 @@ test: venv-dev ## All tests but the long ones
 check: venv-dev ## Linters, types, and the floors of docs/architecture.md
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: venv-dev ## Lay the code out
 	$(BIN)/ruff format .
@@ -49,7 +49,7 @@ matrix: venv-dev ## Every pair of server versions
 
 clean: ## Remove everything that can be made again
 	rm -rf .venv .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache .hypothesis
+		.hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv-demo:

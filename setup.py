@@ -10,9 +10,9 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 # Read, not imported: building must need nothing but setuptools.
-VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "azext_dms_pg/__init__.py").read_text())
+VERSION = re.search(r'VERSION = "([^"]+)"', (HERE / "azext_dms_pg/model/version.py").read_text())
 if VERSION is None:
-    raise SystemExit("azext_dms_pg/__init__.py states no __version__")
+    raise SystemExit("azext_dms_pg/model/version.py states no VERSION")
 
 setup(
     name="dms-pg",

@@ -7,8 +7,6 @@ resolved only when it is asked for (PEP 562).
 
 from __future__ import annotations
 
-__version__ = "1.0.0"
-
 
 def __getattr__(name: str) -> object:
     if name == "COMMAND_LOADER_CLS":

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import azext_dms_pg
+from azext_dms_pg.model.version import VERSION
 from tests.support.arm.server import CLIENT, SECRET, TENANT, Server
 
 PACKAGE = Path(azext_dms_pg.__file__).parent
-_METADATA = f"Metadata-Version: 2.1\nName: dms-pg\nVersion: {azext_dms_pg.__version__}\n"
+_METADATA = f"Metadata-Version: 2.1\nName: dms-pg\nVersion: {VERSION}\n"
 _PRIVATE = ("AZEXT_", "AZURE_", "PG")
 
 
@@ -101,7 +102,7 @@ class Az:
 def _install(extensions: Path) -> None:
     """Exactly what ``az extension add`` leaves behind, with a link to the working tree."""
     home = extensions / "dms-pg"
-    info = home / f"dms_pg-{azext_dms_pg.__version__}.dist-info"
+    info = home / f"dms_pg-{VERSION}.dist-info"
     info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text(_METADATA)
     (info / "WHEEL").write_text("Wheel-Version: 1.0\n")

@@ -31,6 +31,7 @@ from azext_dms_pg.model.options import DEFAULTS, TaskOptions
 from azext_dms_pg.model.task_input import SOURCE_PLATFORM, TARGET_PLATFORM, DatabaseInput, TaskInput
 from tests.support import oracle, processes
 from tests.support.databases import Database
+from tests.support.proxy import Proxy
 
 Json = dict[str, Any]
 
@@ -191,7 +192,7 @@ class Mover:
         self.backend = LocalBackend(directory)
         self._tasks: list[Task] = []
 
-    def start(
+    def start(  # noqa: PLR0913 - each is of one kind of test
         self,
         source: Database,
         target: Database,
@@ -201,9 +202,13 @@ class Mover:
         source_settings: Mapping[str, str] | None = None,
         source_login: Login | None = None,
         target_login: Login | None = None,
+        target_by: Proxy | None = None,
         options: TaskOptions = DEFAULTS,
     ) -> Task:
-        """Create a task and return at once."""
+        """Create a task and return at once.
+
+        :param target_by: what the workers take for the target's address.
+        """
         if not self._tasks:
             self.backend.services.create(
                 SERVICE, location="local", sku=None, subnet=None, tags=None
@@ -225,7 +230,9 @@ class Mover:
             source_setting=dict(source_settings or {}),
         )
         task_input = TaskInput(
-            _connection(source, source_login), _connection(target, target_login), (database,)
+            _connection(source, source_login),
+            _connection(target, target_login, target_by),
+            (database,),
         )
         task = Task(self.backend, where, source, target, self.directory, before, task_input)
         self._tasks.append(task)
@@ -298,11 +305,11 @@ class Mover:
             time.sleep(0.05)
 
 
-def _connection(database: Database, login: Login | None) -> Connection:
+def _connection(database: Database, login: Login | None, proxy: Proxy | None = None) -> Connection:
     login = login or Login(database.server.superuser, database.server.password)
     return Connection(
-        server=database.server.host,
-        port=database.server.port,
+        server=(proxy or database.server).host,
+        port=(proxy or database.server).port,
         user=login.user,
         password=Secret(login.password),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from azext_dms_pg import __version__
 from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.local import removal
 from azext_dms_pg.backends.local.spawn import spawn
@@ -14,6 +13,7 @@ from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.errors import ConflictError
 from azext_dms_pg.model.states import ServiceState
 from azext_dms_pg.model.task_input import TASK_TYPE
+from azext_dms_pg.model.version import VERSION
 from azext_dms_pg.state import mailbox, resources
 from azext_dms_pg.state.report import Liveness
 
@@ -122,7 +122,7 @@ class LocalServices:
         else:
             status = "Online"
         return shape.service_status(
-            status=status, vm_size=None, agent_version=__version__, task_types=[TASK_TYPE]
+            status=status, vm_size=None, agent_version=VERSION, task_types=[TASK_TYPE]
         )
 
     def check_name(self, name: str, location: str) -> Json:  # noqa: ARG002 - there is one place

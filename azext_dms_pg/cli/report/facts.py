@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
-from azext_dms_pg import __version__
 from azext_dms_pg.cli import view
 from azext_dms_pg.model.states import MigrationState
+from azext_dms_pg.model.version import VERSION
 
 Json = dict[str, Any]
 
@@ -44,7 +44,7 @@ def gather(task: Json, history: Json, now: datetime | None = None) -> Json:
     return {
         "databases": databases,
         "errors": list(seen.errors),
-        "generatedBy": f"dms-pg {__version__}",
+        "generatedBy": f"dms-pg {VERSION}",
         "generatedOn": _iso(moment),
         "input": properties.get("input"),
         "source": {"server": seen.source, "version": seen.versions[0]},

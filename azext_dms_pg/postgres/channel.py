@@ -3,9 +3,9 @@
 libpq hands out and takes one row a call, which costs a Python process more CPU than all else
 together. Under it the stream can be read and written by the megabyte. Without TLS that is the
 socket itself. With TLS it is OpenSSL's ``SSL_read`` and ``SSL_write`` on the session libpq has
-made and verified: libpq tells its address (``PQsslStruct``), and both functions are called in
-the very library libpq is linked with, found among the files this process has mapped. Where any
-of that is not beyond doubt there is no channel, and rows go through libpq.
+made and verified: libpq tells its address (``PQsslStruct``), and both functions are those libpq
+calls itself, asked of the dynamic linker. Where any of that is not beyond doubt there is no
+channel, and rows go through libpq.
 
 While a channel is used libpq must not be, and the other way round; neither keeps bytes back.
 
@@ -59,7 +59,7 @@ def open_channel(connection: psycopg.Connection[Any]) -> Channel | None:
     if libraries is None or not address:
         return None
     session = libraries.session(address)
-    return None if session is None else _Encrypted(libraries.ssl, session, pgconn.socket)
+    return None if session is None else _Encrypted(libraries, session, pgconn.socket)
 
 
 class _Plain:
@@ -77,7 +77,7 @@ class _Plain:
 class _Encrypted:
     """A TLS session of OpenSSL, by its address."""
 
-    def __init__(self, ssl: ctypes.CDLL, session: int, descriptor: int) -> None:
+    def __init__(self, ssl: _Libraries, session: int, descriptor: int) -> None:
         self._ssl = ssl
         self._session = session
         self._descriptor = descriptor
@@ -93,8 +93,8 @@ class _Encrypted:
         start = ctypes.addressof(ctypes.c_char.from_buffer(into))
         got = 0
         while got < room:
-            self._ssl.ERR_clear_error()
-            size = self._ssl.SSL_read(self._session, start + got, room - got)
+            self._ssl.clear_error()
+            size = self._ssl.read(self._session, start + got, room - got)
             if size > 0:
                 got += size
             elif got or self._ended(size):
@@ -105,15 +105,15 @@ class _Encrypted:
         # Copied, for the buffer may be read-only; at the repetition OpenSSL insists on the same
         # bytes but not on the same place (libpq sets SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER).
         record = bytes(data[:_RECORD])
-        self._ssl.ERR_clear_error()
-        size: int = self._ssl.SSL_write(self._session, record, len(record))
+        self._ssl.clear_error()
+        size: int = self._ssl.write(self._session, record, len(record))
         if size <= 0 and self._ended(size):
             raise BrokenPipeError("the TLS session has ended")
         return size
 
     def _ended(self, result: int) -> bool:
         """Whether the stream has ended in order; raises for everything else."""
-        code = self._ssl.SSL_get_error(self._session, result)
+        code = self._ssl.get_error(self._session, result)
         if code in _WANT:
             raise BlockingIOError
         if code == _ZERO_RETURN:
@@ -122,25 +122,34 @@ class _Encrypted:
 
 
 class _Libraries:
-    """libpq and its libssl, as this process has them loaded."""
+    """libpq, and the functions of the very OpenSSL it calls.
 
-    def __init__(self, libpq: str, libssl: str) -> None:
-        pq, self.ssl = ctypes.CDLL(libpq), ctypes.CDLL(libssl)
-        self._struct, self._attribute = pq.PQsslStruct, pq.PQsslAttribute
-        self._struct.restype = ctypes.c_void_p
-        self._attribute.restype = ctypes.c_char_p
-        for function in (self._struct, self._attribute):
-            function.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-        self._version = self.ssl.SSL_get_version
-        self._version.restype, self._version.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
-        for name, third in (("SSL_read", ctypes.c_void_p), ("SSL_write", ctypes.c_char_p)):
-            function = getattr(self.ssl, name)
-            function.restype = ctypes.c_int
-            function.argtypes = [ctypes.c_void_p, third, ctypes.c_int]
-        self.ssl.SSL_get_error.restype = ctypes.c_int
-        self.ssl.SSL_get_error.argtypes = [ctypes.c_void_p, ctypes.c_int]
-        self.ssl.ERR_clear_error.restype = None
-        self.ssl.ERR_clear_error.argtypes = []
+    :param libpq: the file this process has mapped; not loaded if it is not.
+    :raises OSError: it is not loaded.
+    :raises AttributeError: a function is missing, or is not surely the one libpq calls.
+    """
+
+    def __init__(self, libpq: str) -> None:
+        pq = ctypes.CDLL(libpq, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+        everybody = ctypes.CDLL(None)
+
+        def function(name: str, result: Any, *arguments: Any) -> Any:
+            # A symbol of a library is looked for in what it is linked with, in the order the
+            # dynamic linker used too. Only what the program itself exports would come first.
+            found = getattr(pq, name)
+            if _address(getattr(everybody, name, found)) != _address(found):
+                raise AttributeError(f"two functions {name}")
+            found.restype, found.argtypes = result, arguments
+            return found
+
+        text, pointer, number = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int
+        self._struct = function("PQsslStruct", pointer, pointer, text)
+        self._attribute = function("PQsslAttribute", text, pointer, text)
+        self._version = function("SSL_get_version", text, pointer)
+        self.read = function("SSL_read", number, pointer, pointer, number)
+        self.write = function("SSL_write", number, pointer, text, number)
+        self.get_error = function("SSL_get_error", number, pointer, number)
+        self.clear_error = function("ERR_clear_error", None)
 
     def session(self, pgconn: int) -> int | None:
         """Address of the connection's SSL object, if both libraries agree on what it is."""
@@ -152,25 +161,21 @@ class _Libraries:
         return session
 
 
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
 @cache
 def _libraries() -> _Libraries | None:
-    """The one libpq of this process and the one libssl beside it, or None."""
+    """The one libpq of this process with its OpenSSL, or None."""
     try:
         maps = Path("/proc/self/maps").read_text("utf-8")
     except OSError:  # not Linux
         return None
-    files = {found[0] for found in re.finditer(r"/\S*/lib(?:pq|ssl)[-.\w]*\.so[-.\w]*", maps)}
-    libpqs = [file for file in files if Path(file).name.startswith("libpq")]
+    libpqs = {found[0] for found in re.finditer(r"/\S*/libpq[-.\w]*\.so[-.\w]*", maps)}
     if len(libpqs) != 1:
         return None
-    beside = [
-        file
-        for file in files
-        if Path(file).name.startswith("libssl") and Path(file).parent == Path(libpqs[0]).parent
-    ]
-    if len(beside) != 1:
-        return None
     try:
-        return _Libraries(libpqs[0], beside[0])
-    except (OSError, AttributeError):  # cannot be opened, or lacks a function
+        return _Libraries(libpqs.pop())
+    except (OSError, AttributeError):
         return None

@@ -40,6 +40,8 @@ def next_step(view: TaskView, where: TaskAddress) -> str:
     if any(item.is_loading for item in view.databases):
         return "Nothing to do: the tables are being copied; writing to the source may go on."
     states = {item.state for item in view.databases}
+    if MigrationState.COMPLETING.value in states:
+        return _PHASES[MigrationState.COMPLETING.value]
     if len(states) == 1 and (known := _PHASES.get(next(iter(states)))):
         return known
     return "Nothing to do: changes made on the source meanwhile are being applied."

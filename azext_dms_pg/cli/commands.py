@@ -33,8 +33,10 @@ def load_command_table(loader: Any) -> None:
         group.custom_command("list", "list_services", table_transformer=tables.services)
         group.custom_command("list-skus", "list_skus", table_transformer=tables.skus)
         group.custom_show_command("show", "show_service", table_transformer=tables.service)
-        group.custom_command("start", "start_service", supports_no_wait=True)
-        group.custom_command("stop", "stop_service", supports_no_wait=True)
+        for name in ("start", "stop"):
+            group.custom_command(
+                name, f"{name}_service", supports_no_wait=True, table_transformer=tables.service
+            )
         group.custom_command("wait", "wait_for_service")
 
     with loader.command_group("dms project", custom_command_type=projects, **common) as group:

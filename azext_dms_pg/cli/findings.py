@@ -6,6 +6,8 @@ import shutil
 import textwrap
 from typing import Any
 
+from azext_dms_pg.cli import words
+
 Json = dict[str, Any]
 
 _ORDER = ("blocker", "error", "warning", "info")
@@ -49,7 +51,11 @@ def _counts(found: list[Json]) -> str:
     if not found:
         return "No findings: nothing stands in the way."
     counts = {word: sum(item.get("severity") == word for item in found) for word in _ORDER}
-    said = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
+    said = ", ".join(
+        f"{number} {word}" if word == "info" else words.plural(number, word)
+        for word, number in counts.items()
+        if number
+    )
     return f"Findings: {said}."
 
 

@@ -36,7 +36,8 @@ class Lines:
             self._line(f"task {view.name}: {view.state}")
         for database in view.databases:
             self._database(database, pace)
-        if step != self._said.get("", ("",))[0] and (view.has_ended or view.is_ready):
+        known = {self._said.get("", ("",))[0], *(each.problem for each in view.databases)}
+        if step not in known and (view.has_ended or view.is_ready):
             self._said[""] = (step,)
             self._line(step)
 
@@ -57,7 +58,9 @@ class Lines:
         self._said[database.name] = happened
         self._numbers[database.name] = numbers
         self._written[database.name] = time.monotonic()
-        said = f"{database.activity}; {numbers}" if database.activity else numbers
+        # What a dead worker stands for is said as its problem.
+        spoken = database.activity and database.activity not in database.problem
+        said = f"{database.activity}; {numbers}" if spoken else numbers
         self._line(f"{database.name}: {database.state}  {said}")
         if news and database.problem:
             self._line(f"{database.name}: {database.problem}")

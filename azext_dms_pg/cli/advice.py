@@ -41,7 +41,7 @@ def next_step(view: TaskView, where: TaskAddress) -> str:
         return "Nothing to do: the tables are being copied; writing to the source may go on."
     states = {item.state for item in view.databases}
     if MigrationState.COMPLETING.value in states:
-        return _PHASES[MigrationState.COMPLETING.value]
+        states = {MigrationState.COMPLETING.value}
     if len(states) == 1 and (known := _PHASES.get(next(iter(states)))):
         return known
     return "Nothing to do: changes made on the source meanwhile are being applied."

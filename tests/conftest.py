@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.packages import PACKAGES
@@ -10,6 +15,8 @@ from tests.support.packages import PACKAGES
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+_PATIENCE = 20.0  # seconds in which what a test started has to come to its end
+
 pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_migrate",
@@ -17,6 +24,17 @@ pytest_plugins = [
     "tests.fix_cli",
     "tests.fix_azure",
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_its_test() -> Iterator[None]:
+    """Else one test disturbs another, or hides that something of ours never ends."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + _PATIENCE
+    while left := set(threading.enumerate()) - before:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.02)
 
 
 def pytest_report_header() -> str:

@@ -27,10 +27,12 @@ from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.drift import drift
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
+from azext_dms_pg.engine.lookout import Lookout
 from azext_dms_pg.engine.memory import recall, remember
 from azext_dms_pg.engine.parts import source_oid
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
+from azext_dms_pg.engine.probe import probe
 from azext_dms_pg.engine.protecting import release_source
 from azext_dms_pg.engine.schema_copy import copy_schema
 from azext_dms_pg.engine.statistics import collect_statistics
@@ -61,6 +63,7 @@ log = logging.getLogger("azext_dms_pg")
 
 # Seconds between attempts after a connection was lost; doubles up to the last.
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 20.0
+_RANDOM = random.Random()  # noqa: S311 - keeps twenty workers apart
 # An attempt that worked for so many seconds was not in vain: waits start small again.
 _LONG_ENOUGH = 60.0
 # Attempts to reach a server before anything has been created there.
@@ -80,10 +83,12 @@ class Migration:
         # Until something was made on a server, a failure is one of validation.
         self._begun = journal.has_passed(MigrationState.INITIALIZING)
         self._board: Board | None = None
+        self._lookout: Lookout | None = None
 
     def run(self) -> None:
         """Return when the database is complete, failed, cancelled, or a pause was asked for."""
         board = self._board = Board(self._journal)
+        lookout = self._lookout = Lookout(self._job, self._journal)
         try:
             self._requests.check()
             self._persist()
@@ -96,6 +101,7 @@ class Migration:
             log.error("%s: %s %s", error.code, error.message, error.action)  # noqa: TRY400 - no row data in logs
             self._fail(error)
         finally:
+            lookout.close()
             board.close()
 
     def _fail(self, error: DmsPgError) -> None:
@@ -120,13 +126,16 @@ class Migration:
     def _persist(self) -> None:
         """Advance; after a lost connection wait and advance again, for as long as it takes."""
         attempt = 0
+        lookout = self._lookout
+        assert lookout is not None  # noqa: S101 - set by run
         while True:
             began = time.monotonic()
             try:
                 self._advance()
             except (ServerError, StateError, MigrationError, psycopg.Error) as error:
                 attempt = 1 if time.monotonic() - began > _LONG_ENOUGH else attempt + 1
-                failure = translate(error, "") if isinstance(error, psycopg.Error) else error
+                told = translate(error, "") if isinstance(error, psycopg.Error) else error
+                failure = lookout.explain(told)
                 if not _worth_another_try(failure):
                     raise failure from None
                 if not self._begun and attempt >= _ATTEMPTS_BEFORE_BEGIN:
@@ -195,7 +204,9 @@ class Migration:
     ) -> Plan | None:
         self._journal.state(MigrationState.VALIDATING, "checking source and target")
         surveys = survey(source), survey(target, contents=True)
-        findings = noticed + preflight(*surveys, self._job.database, self._job.settings)
+        plan = make_plan(*surveys, self._job.database, self._job.settings)
+        findings = noticed + probe(self._job, plan.plugin)
+        findings += preflight(*surveys, self._job.database, self._job.settings)
         self._journal.findings(findings)
         blockers = [item for item in findings if item.severity is Severity.BLOCKER]
         if blockers:
@@ -216,7 +227,7 @@ class Migration:
         if MigrationState.VALIDATION_FAILED in self._requests.siblings():
             self._journal.activity("not begun: another database of the task failed validation")
             return None
-        return make_plan(*surveys, self._job.database, self._job.settings)
+        return plan
 
     def _begin(self, source: Session, target: Session, plan: Plan) -> Checkpoint:
         """Install the bookkeeping on the target; from here on a cancel has something to undo."""
@@ -406,7 +417,7 @@ def _filled(plan: Plan) -> set[tuple[Name, bool]]:
 
 def _wait(attempt: int) -> float:
     longest: float = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT)
-    return longest * random.uniform(0.7, 1.0)  # noqa: S311 - keeps twenty workers apart
+    return longest * _RANDOM.uniform(0.7, 1.0)
 
 
 def _version(session: Session) -> str:

@@ -78,8 +78,8 @@ class Truncater:
             raise ApplyError(
                 f"{route.source.name} was truncated on the source; on the target its rows are in "
                 f"{route.target.name} together with others, and cannot be told from them.",
-                f"Delete these rows from {route.target.name} by hand is not enough once later "
-                "changes have come: cancel the task and begin anew.",
+                "Cancel the task and begin anew. (To delete these rows by hand would not do: "
+                "later changes may have brought others like them.)",
                 label=route.label,
             )
         return sql.SQL(condition)  # the source's own partition bound

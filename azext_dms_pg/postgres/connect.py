@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,11 +61,20 @@ _WALSENDER_LIMITS = {
     "idle_session_timeout": 14_00_00,
     "transaction_timeout": 17_00_00,
 }
+_TIMEOUT_IS_OURS = 12_00_00
 _ROOT_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
+
+
+# Ordinary sessions of this process that are open, to tell them from everybody else's.
+_open_sessions: dict[str, weakref.WeakSet[psycopg.Connection[Any]]] = {
+    "source": weakref.WeakSet(),
+    "target": weakref.WeakSet(),
+}
+_opening = threading.Lock()
 
 
 def connect(
@@ -93,7 +104,15 @@ def connect(
     except psycopg.Error as error:
         opened.close()
         raise translate_connect(error, side, connection.address) from error
+    with _opening:
+        _open_sessions[side].add(opened)
     return opened
+
+
+def open_sessions(side: Side) -> list[int]:
+    """Process ids of the sessions of this process on that server; walsenders are not among them."""
+    with _opening:
+        return [one.info.backend_pid for one in _open_sessions[side] if not one.closed]
 
 
 def connect_replication(
@@ -105,6 +124,13 @@ def connect_replication(
     """
     opened = _open(connection, side, purpose, autocommit=True, replication="database")
     opened.cursor_factory = ClientCursor
+    # Since 12 a session may ask for more time to answer than the server's default grants: with
+    # less than a second a stream could never be kept.
+    if opened.info.server_version >= _TIMEOUT_IS_OURS:
+        opened.execute(
+            "SELECT pg_catalog.set_config(name, '10s', false) FROM pg_catalog.pg_settings"
+            " WHERE name = 'wal_sender_timeout' AND setting::int BETWEEN 1 AND 999"
+        )
     # A walsender sends and waits; none of the session limits may end it (hazard 14). It cannot
     # run SELECT before 10, and SET of an unknown name is an error.
     for limit, since in _WALSENDER_LIMITS.items():

@@ -30,6 +30,11 @@ _CODECS = {
 }
 
 
+def is_readable(encoding: str) -> bool:
+    """Whether text of a database in that encoding can be read where nobody converts it."""
+    return encoding in _AS_THEY_ARE or encoding in _CODECS
+
+
 def to_utf8(encoding: str) -> Callable[[bytes], bytes] | None:
     """What turns text of a database in that encoding into UTF-8; None when nothing is to do.
 
@@ -37,7 +42,7 @@ def to_utf8(encoding: str) -> Callable[[bytes], bytes] | None:
     """
     if encoding in _AS_THEY_ARE:
         return None
-    if encoding not in _CODECS:
+    if not is_readable(encoding):
         raise MigrationError(
             f"The source database has encoding {encoding}, which the plugin test_decoding passes "
             "on unconverted and nothing here can read.",

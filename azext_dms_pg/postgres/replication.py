@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from azext_dms_pg.errors import MigrationError, ServerError
+from azext_dms_pg.postgres import plugins
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.checkpoint import format_lsn, parse_lsn
 from azext_dms_pg.postgres.connect import connect, connect_replication
@@ -118,7 +119,12 @@ def create_slot(
         if connection.info.server_version >= _EXPORT_SNAPSHOT_SINCE:
             command += sql.SQL(" EXPORT_SNAPSHOT")
         pace = _Patience(source, connection.info.backend_pid, waiting, check)
-        row = run(connection, "source", pace, command.as_bytes(connection))[0]
+        try:
+            row = run(connection, "source", pace, command.as_bytes(connection))[0]
+        except ServerError as error:
+            if error.sqlstate == plugins.NO_SUCH_FILE:
+                raise plugins.missing(plugin) from error
+            raise
         handle = _handle([row.get_value(0, column) for column in range(3)])
     except BaseException:
         connection.close()

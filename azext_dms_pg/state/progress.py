@@ -116,6 +116,15 @@ class Journal:
         """Say why nothing moves at this moment; empty texts take it back."""
         self._update({"problem": message, "action": action})
 
+    def solved(self, message: str) -> None:
+        """Take that problem back, unless another one has been told since."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE task_database SET problem = '', action = '' "
+                "WHERE task = ? AND ordinal = ? AND problem = ?",
+                (*self._key, message),
+            )
+
     def has_passed(self, state: MigrationState) -> bool:
         """Whether the database was ever in that state, in this process or an earlier one."""
         return bool(

@@ -105,7 +105,7 @@ def generated(case: Case) -> Iterator[Finding]:
                 f"Column {here.name} is generated on the source, so its values are not sent, but "
                 "an ordinary column on the target, where it would stay empty.",
                 f"ALTER TABLE {qualified(route.target.root)} DROP COLUMN {identifier(here.name)}; "
-                "and add it as GENERATED ALWAYS AS (...) STORED, as it is on the source.",
+                "-- and add it with its GENERATED clause, as it is on the source.",
             )
         elif there.generated and not here.generated:
             yield warning(
@@ -141,8 +141,8 @@ def defaults(case: Case) -> Iterator[Finding]:
                 "DefaultMissing",
                 f"{route.label}.{here.name}",
                 f"Column {here.name} has a default on the source and none on the target.",
-                f"ALTER TABLE {qualified(route.target.root)} ALTER COLUMN "
-                f"{identifier(here.name)} SET DEFAULT ...;",
+                f"Give {route.target.root}.{here.name} the source's default on the target "
+                "(pg_dump --schema-only shows it), if new rows shall get it after the cutover.",
             )
 
 

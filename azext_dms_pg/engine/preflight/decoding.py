@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.plan import PGOUTPUT, choose_plugin, virtual_identity
+from azext_dms_pg.engine.plan import (
+    PGOUTPUT,
+    TEST_DECODING,
+    choose_plugin,
+    virtual_identity,
+)
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.engine.preflight.servers import number, pretty
+from azext_dms_pg.postgres.encodings import is_readable
 from azext_dms_pg.postgres.quoting import identifier, literal, qualified
 
 if TYPE_CHECKING:
@@ -21,6 +27,10 @@ _REPLICATION_ROLES = frozenset(
 )
 _LONG_SECONDS = 60.0
 _SHORT_TIMEOUT_MS = 10_000
+# What the receiver can keep: it reports four times a second. Since 12 a session may have a
+# timeout of its own, and ours take one; before, only the server's administrator can change it.
+_SHORTEST_TIMEOUT_MS = 1_000
+_TIMEOUT_IS_OURS = 120000
 
 
 def wal_level(case: Case) -> Iterator[Finding]:
@@ -31,9 +41,9 @@ def wal_level(case: Case) -> Iterator[Finding]:
             "source",
             f"The source's wal_level must be logical, found {found!r}: without it the WAL does "
             "not tell what changed in the rows.",
-            "ALTER SYSTEM SET wal_level = 'logical'; and restart the source. (Azure: az postgres "
-            "flexible-server parameter set --name wal_level --value logical, then restart; RDS: "
-            "rds.logical_replication = 1.)",
+            "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the source. (Azure: az "
+            "postgres flexible-server parameter set --name wal_level --value logical, then "
+            "restart; RDS: rds.logical_replication = 1.)",
         )
 
 
@@ -46,8 +56,8 @@ def slots(case: Case) -> Iterator[Finding]:
             "source",
             f"The source allows {limit} replication slots and has {len(server.slots)}; each "
             "migrating database needs one.",
-            f"ALTER SYSTEM SET max_replication_slots = {limit + 5}; and restart the source, or "
-            "drop a slot nobody uses: SELECT pg_drop_replication_slot('...');",
+            f"ALTER SYSTEM SET max_replication_slots = {limit + 5}; -- then restart the source; or "
+            "drop a slot nobody uses, with pg_drop_replication_slot.",
         )
 
 
@@ -60,7 +70,7 @@ def senders(case: Case) -> Iterator[Finding]:
             "source",
             f"The source allows {limit} WAL senders and has {server.senders} at work; each "
             "migrating database needs one.",
-            f"ALTER SYSTEM SET max_wal_senders = {limit + 10}; and restart the source.",
+            f"ALTER SYSTEM SET max_wal_senders = {limit + 10}; -- then restart the source.",
         )
 
 
@@ -72,7 +82,7 @@ def forgotten_slots(case: Case) -> Iterator[Finding]:
                 f"slot {slot.name}",
                 f"Slot {slot.name} of an earlier migration (database {slot.database!r}) is not in "
                 "use and keeps WAL on the source from being removed.",
-                f"If no task needs it: SELECT pg_drop_replication_slot({literal(slot.name)});",
+                f"SELECT pg_drop_replication_slot({literal(slot.name)}); -- if no task needs it.",
             )
 
 
@@ -85,8 +95,8 @@ def wal_kept(case: Case) -> Iterator[Finding]:
             f"max_slot_wal_keep_size is {pretty(int(limit) << 20)}: when more WAL than that is "
             "written during the load or an interruption, the slot is invalidated and the "
             "migration has to begin anew.",
-            "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf(); for the time "
-            "of the migration, with an eye on the source's disk.",
+            "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf(); -- for the "
+            "time of the migration, with an eye on the source's disk.",
         )
 
 
@@ -103,8 +113,18 @@ def idle_slots(case: Case) -> Iterator[Finding]:
 
 
 def sender_timeout(case: Case) -> Iterator[Finding]:
-    limit = number(case.source.server, "wal_sender_timeout")
-    if 0 < limit < _SHORT_TIMEOUT_MS:
+    server = case.source.server
+    limit = number(server, "wal_sender_timeout")
+    if 0 < limit < _SHORTEST_TIMEOUT_MS:
+        if server.version < _TIMEOUT_IS_OURS:
+            yield blocker(
+                "WalSenderTimeoutTooShort",
+                "source",
+                f"wal_sender_timeout is {limit} ms, at least {_SHORTEST_TIMEOUT_MS} ms are needed: "
+                "the source would end the stream before an answer could reach it, again and again.",
+                "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();",
+            )
+    elif 0 < limit < _SHORT_TIMEOUT_MS:
         yield warning(
             "WalSenderTimeoutShort",
             "source",
@@ -126,7 +146,7 @@ def open_transactions(case: Case) -> Iterator[Finding]:
             f"Process {one.pid} {who} ({one.application or 'no application name'}, "
             f"{one.state or 'state unknown'}) has been in a writing transaction {since}. The slot "
             "cannot be created before it ends.",
-            f"End it, or: SELECT pg_terminate_backend({one.pid});",
+            f"SELECT pg_terminate_backend({one.pid}); -- or let it end by itself.",
         )
 
 
@@ -137,8 +157,8 @@ def prepared_transactions(case: Case) -> Iterator[Finding]:
             f"prepared transaction {one.gid}",
             f"Transaction {one.gid!r} of {one.owner}, prepared {one.seconds:.0f} s ago in database "
             f"{one.database!r}, is not decided. The slot cannot be created before it is.",
-            f"In database {one.database}: COMMIT PREPARED {literal(one.gid)}; or ROLLBACK "
-            f"PREPARED {literal(one.gid)};",
+            f"COMMIT PREPARED {literal(one.gid)}; -- in database {one.database}; or ROLLBACK "
+            "PREPARED if it shall not count.",
         )
 
 
@@ -174,8 +194,8 @@ def publication_right(case: Case) -> Iterator[Finding]:
         else f"PostgreSQL {server.major} has no publications"
     )
     remedy = (
-        f"GRANT CREATE ON DATABASE {identifier(server.database)} TO {identifier(server.user)}; and "
-        "make the user the owner of the tables (or a member of the owning role)."
+        f"GRANT CREATE ON DATABASE {identifier(server.database)} TO {identifier(server.user)}; -- "
+        "and make the user the owner of the tables (or a member of the owning role)."
         if why
         else ""
     )
@@ -193,12 +213,30 @@ def publication_right(case: Case) -> Iterator[Finding]:
         )
 
 
+def text_encoding(case: Case) -> Iterator[Finding]:
+    """test_decoding passes texts on in the database's own encoding."""
+    server = case.source.server
+    if case.plan.plugin == TEST_DECODING and not is_readable(server.encoding):
+        yield blocker(
+            "EncodingUnsupported",
+            "source",
+            f"The source database has encoding {server.encoding}, which the plugin test_decoding "
+            "passes on unconverted and nothing here can read.",
+            'Leave "plugin": "test_decoding" out of sourceSetting.'
+            if case.settings.plugin
+            else f"GRANT CREATE ON DATABASE {identifier(server.database)} TO "
+            f"{identifier(server.user)}; -- and make the user the owner of the tables, so that a "
+            "publication can be created.",
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     wal_level,
     slots,
     senders,
     replication_right,
     publication_right,
+    text_encoding,
     open_transactions,
     prepared_transactions,
     wal_kept,

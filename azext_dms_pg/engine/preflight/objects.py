@@ -27,9 +27,9 @@ def extensions(case: Case) -> Iterator[Finding]:
             remedy = f"CREATE EXTENSION {identifier(name)};"
             message = f"Extension {name} {version} is not installed on the target."
             if allowed is not None and name not in allowed.lower().split(","):
-                remedy = (
-                    "az postgres flexible-server parameter set --name azure.extensions --value "
-                    f"{','.join(filter(None, (allowed, name)))} and then on the target: {remedy}"
+                remedy += (
+                    " -- after: az postgres flexible-server parameter set --name azure.extensions "
+                    f"--value {','.join(filter(None, (allowed, name)))}"
                 )
                 message += " The server's azure.extensions does not list it."
             elif case.target.available and name not in case.target.available:
@@ -147,7 +147,7 @@ def event_triggers(case: Case) -> Iterator[Finding]:
             f"event trigger {name}",
             f"Event trigger {name} of the target fires for the statements that drop and restore "
             "constraints; one that refuses them stops the migration.",
-            f"ALTER EVENT TRIGGER {identifier(name)} DISABLE; until the cutover is complete.",
+            f"ALTER EVENT TRIGGER {identifier(name)} DISABLE; -- until the cutover is complete.",
         )
 
 
@@ -159,8 +159,8 @@ def unlogged(case: Case) -> Iterator[Finding]:
             table.name,
             f"Table {table.name} is {'unlogged' if table.persistence == 'u' else 'temporary'}: its "
             "changes are not in the WAL, so it is not migrated.",
-            f"ALTER TABLE {qualified(table.name)} SET LOGGED; or copy it by hand after the cutover:"
-            f" pg_dump --data-only --table='{qualified(table.name)}' ...",
+            f"ALTER TABLE {qualified(table.name)} SET LOGGED; -- or copy it by hand after the "
+            "cutover, with pg_dump --data-only.",
         )
 
 
@@ -185,7 +185,7 @@ def materialized_views(case: Case) -> Iterator[Finding]:
                 "MaterializedView",
                 other.name,
                 f"The contents of materialised view {other.name} are not carried over.",
-                f"After the cutover: REFRESH MATERIALIZED VIEW {qualified(other.name)};",
+                f"REFRESH MATERIALIZED VIEW {qualified(other.name)}; -- after the cutover.",
             )
 
 

@@ -80,7 +80,8 @@ def row_security(case: Case) -> Iterator[Finding]:
                     table.name,
                     f"Row security of {table.name} hides rows from user {server.user} on the "
                     f"{side}.",
-                    f"ALTER ROLE {identifier(server.user)} BYPASSRLS; or ALTER TABLE "
+                    f"ALTER ROLE {identifier(server.user)} BYPASSRLS; -- on the {side}, or switch "
+                    "row security off for the time of the migration: ALTER TABLE "
                     f"{qualified(table.name)} DISABLE ROW LEVEL SECURITY;",
                 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
+from azext_dms_pg.postgres.quoting import identifier, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def standby(case: Case) -> Iterator[Finding]:
                 "ServerIsStandby",
                 side,
                 f"The {side} is a standby: nothing can be created there.",
-                f"Connect to the primary of the {side}, or promote it: SELECT pg_promote();",
+                f"SELECT pg_promote(); -- or connect to the primary of the {side}.",
             )
 
 
@@ -93,8 +94,8 @@ def encodings(case: Case) -> Iterator[Finding]:
             "source",
             "The source database has encoding SQL_ASCII: it holds bytes nobody has checked. Rows "
             f"whose bytes are not valid {target.encoding} stop the migration when they are copied.",
-            "Find out what applications write (for example: SELECT ... WHERE column !~ "
-            "'^[[:ascii:]]*$') and clean it up before you begin.",
+            "Find out what applications write (rows whose texts do not match the regular "
+            "expression ^[[:ascii:]]*$) and clean it up before you begin.",
         )
     elif target.encoding not in {source.encoding, "UTF8"}:
         yield warning(
@@ -102,8 +103,8 @@ def encodings(case: Case) -> Iterator[Finding]:
             "target",
             f"The source's encoding is {source.encoding}, the target's {target.encoding}: "
             "characters the target does not know stop the migration.",
-            f"CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0; instead of "
-            f"{target.encoding}.",
+            f"CREATE DATABASE {identifier(target.database + '_utf8')} ENCODING 'UTF8' TEMPLATE "
+            "template0; -- and migrate into that one.",
         )
 
 
@@ -115,8 +116,9 @@ def locales(case: Case) -> Iterator[Finding]:
             "target",
             f"Texts sort by {source.collate!r} on the source and by {target.collate!r} on the "
             "target: ORDER BY and the order of ranges of text may differ after the cutover.",
-            f"CREATE DATABASE ... LC_COLLATE '{source.collate}' LC_CTYPE '{source.ctype}' "
-            "TEMPLATE template0; if the order matters.",
+            f"CREATE DATABASE {identifier(target.database + '_sorted')} LC_COLLATE "
+            f"{literal(source.collate)} LC_CTYPE {literal(source.ctype)} TEMPLATE template0; -- "
+            "and migrate into that one, if the order matters.",
         )
 
 
@@ -142,8 +144,8 @@ def connections(case: Case) -> Iterator[Finding]:
                 f"The {side} has {max(free, 0)} free connections; a migration with parallelTables="
                 f"{case.settings.parallel_tables} may use {needed}.",
                 f"ALTER SYSTEM SET max_connections = "
-                f"{number(server, 'max_connections') + needed}; and restart the {side}, or set "
-                '"parallelTables": "1" in migrationSetting.',
+                f"{number(server, 'max_connections') + needed}; -- then restart the {side}; or "
+                'set "parallelTables": "1" in migrationSetting.',
             )
 
 
@@ -163,7 +165,8 @@ def lock_table(case: Case) -> Iterator[Finding]:
                 side,
                 f"About {tables} locks are held at once on the {side}; its lock table has room for "
                 f"{room}.",
-                f"ALTER SYSTEM SET max_locks_per_transaction = {wanted}; and restart the {side}.",
+                f"ALTER SYSTEM SET max_locks_per_transaction = {wanted}; -- then restart the "
+                f"{side}.",
             )
 
 
@@ -175,8 +178,8 @@ def synchronous_standby(case: Case) -> Iterator[Finding]:
             "target",
             "Each commit on the target waits for a synchronous standby, which slows the load and "
             "the stream.",
-            "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf(); until the "
-            "cutover, if that is acceptable.",
+            "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf(); -- until "
+            "the cutover, if that is acceptable.",
         )
 
 
@@ -187,8 +190,8 @@ def autovacuum(case: Case) -> Iterator[Finding]:
             "target",
             "Autovacuum is off on the target: nobody gathers statistics of the loaded tables, and "
             "statements on them may be planned badly.",
-            "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf(); or run ANALYZE; after the "
-            "load.",
+            "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf(); -- or run ANALYZE after "
+            "the load.",
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.plan import virtual_identity
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
-from azext_dms_pg.postgres.quoting import qualified
+from azext_dms_pg.postgres.quoting import identifier, qualified
 from azext_dms_pg.postgres.relations import Relation, RelKind, ReplicaIdentity
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def whole_row_identity(case: Case) -> Iterator[Finding]:
                 route.source.name,
                 f"Table {route.source.name} has no key: each updated or deleted row is looked for "
                 "by all of its columns, which is slow when the table is large.",
-                f"ALTER TABLE {qualified(route.source.name)} ADD PRIMARY KEY (...);",
+                "If some of its columns tell every row from the others, make them its primary "
+                "key on both sides.",
             )
 
 
@@ -96,8 +97,8 @@ def generated_identity(case: Case) -> Iterator[Finding]:
                 table.name,
                 f"The replica identity of {table.name} includes the virtual generated column "
                 f"{column}: once published, every UPDATE of it would fail on the source.",
-                f"ALTER TABLE {qualified(table.name)} REPLICA IDENTITY DEFAULT; after giving it a "
-                "primary key, or leave plugin out of sourceSetting.",
+                f"ALTER TABLE {qualified(table.name)} REPLICA IDENTITY DEFAULT; -- after giving it "
+                "a primary key; or leave plugin out of sourceSetting.",
             )
 
 
@@ -114,7 +115,8 @@ def no_key_on_target(case: Case) -> Iterator[Finding]:
                 target.name,
                 f"The target's {target.name} has no unique index on ({columns}): every change "
                 "would search the whole table.",
-                f"ALTER TABLE {qualified(target.name)} ADD PRIMARY KEY ({columns});",
+                f"ALTER TABLE {qualified(target.name)} ADD PRIMARY KEY "
+                f"({', '.join(map(identifier, route.key))});",
             )
 
 
@@ -131,7 +133,7 @@ def not_empty(case: Case) -> Iterator[Finding]:
                 "TargetNotEmpty",
                 table.name,
                 f"The target's {table.name} holds rows already; they would mix with the source's.",
-                f'TRUNCATE {qualified(table.name)}; or set "nonEmptyTarget": "truncate" in '
+                f'TRUNCATE {qualified(table.name)}; -- or set "nonEmptyTarget": "truncate" in '
                 "migrationSetting.",
             )
 

@@ -1,0 +1,103 @@
+"""Says whose locks a migration waits for, while it waits.
+
+A thread beside the stages, which are deaf while a server keeps them waiting. Owns when to look and
+when to speak; ``postgres/blocking.py`` knows how to ask.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from azext_dms_pg.errors import DmsPgError, ServerError, StateError
+from azext_dms_pg.postgres.blocking import holders, in_words
+from azext_dms_pg.postgres.connect import connect
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.postgres.blocking import Holder
+    from azext_dms_pg.postgres.connect import Side
+    from azext_dms_pg.state.progress import Journal
+
+_LOOK_EVERY = 2.0
+_CLOSE_PATIENCE = 2.0
+# After a lock was not to be had in time, what was seen so many seconds ago explains it.
+_FRESH = 10.0
+_LOCK_NOT_AVAILABLE = "55P03"
+_SILENCE = ("", "")
+
+
+class Lookout:
+    """Looks at both servers every two seconds; a wait seen twice is told."""
+
+    def __init__(self, job: Job, journal: Journal) -> None:
+        self._reach = {"source": job.source, "target": job.target}
+        self._journal = journal
+        self._sessions: dict[str, psycopg.Connection[Any]] = {}
+        self._before: dict[str, set[int]] = {"source": set(), "target": set()}
+        self._told = self._last = _SILENCE
+        self._last_at = 0.0
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="lookout")
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join(_CLOSE_PATIENCE)
+
+    def explain(self, failure: DmsPgError) -> DmsPgError:
+        """The same failure, with who held the lock that was not to be had."""
+        if not isinstance(failure, ServerError) or failure.sqlstate != _LOCK_NOT_AVAILABLE:
+            return failure
+        fresh = time.monotonic() - self._last_at < _FRESH
+        message, action = self._last if fresh else _SILENCE
+        return ServerError(
+            f"{failure.message}. {message}" if message else failure.message,
+            action or failure.action,
+            side=failure.side,
+            sqlstate=failure.sqlstate,
+            retryable=failure.retryable,
+        )
+
+    def _run(self) -> None:
+        while not self._closed.wait(_LOOK_EVERY):
+            # What cannot be asked or written now is a matter of the stages, which speak for
+            # themselves.
+            with suppress(StateError):
+                self._tell(self._look("target") or self._look("source") or _SILENCE)
+        for session in self._sessions.values():
+            session.close()
+
+    def _tell(self, words: tuple[str, str]) -> None:
+        if words is not _SILENCE:
+            self._last, self._last_at = words, time.monotonic()
+            # Again and again: a change of state takes a problem back.
+            self._journal.problem(*words)
+        elif self._told is not _SILENCE:
+            self._journal.solved(self._told[0])
+        self._told = words
+
+    def _look(self, side: Side) -> tuple[str, str] | None:
+        try:
+            found = holders(self._session(side), side)
+        except (DmsPgError, psycopg.Error):
+            found = ()
+            session = self._sessions.pop(side, None)
+            if session is not None:
+                session.close()
+        lasting = self._lasting(side, found)
+        return in_words(lasting, side) if lasting else None
+
+    def _lasting(self, side: Side, found: tuple[Holder, ...]) -> tuple[Holder, ...]:
+        """Those that were in the way the last time, too."""
+        before, self._before[side] = self._before[side], {holder.pid for holder in found}
+        return tuple(holder for holder in found if holder.pid in before)
+
+    def _session(self, side: Side) -> psycopg.Connection[Any]:
+        if side not in self._sessions:
+            self._sessions[side] = connect(self._reach[side], side, "look")
+        return self._sessions[side]

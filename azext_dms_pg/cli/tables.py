@@ -178,7 +178,9 @@ def _task(item: Json, properties: Json) -> Row:
         Type=properties.get("taskType"),
     )
     if errors:
-        row["Error"] = " ".join(errors)
+        # The first says enough to go on; all of them would push the table off the screen.
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        row["Error"] = f"{errors[0]}{more}"
     return row
 
 

@@ -171,3 +171,19 @@ def test_truncates(mover: Mover, source: Database, target: Database) -> None:
             "BEGIN; TRUNCATE a CASCADE; ROLLBACK",
         ],
     )
+
+
+def test_truncate_of_a_leaf_nobody_can_tell(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """Which rows a hash partition held is known to the source's servers alone."""
+    source.run(OTHER_CUT)
+    target.run(FLAT)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("TRUNCATE sale_north")
+    task.end("Failed")
+    (error,) = task.show()["errors"]
+    assert "cannot be told from them. Cancel the task and begin anew." in error["message"]
+    task.cancel()

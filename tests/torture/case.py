@@ -19,26 +19,24 @@ from typing import Any
 
 import psycopg
 
-from azext_dms_pg.backends.base import ProjectAddress, ServiceAddress
-from azext_dms_pg.backends.local import LocalBackend
 from azext_dms_pg.errors import ConflictError, DmsPgError
 from azext_dms_pg.model.connection import Connection, Secret
-from azext_dms_pg.model.task_input import SOURCE_PLATFORM, TARGET_PLATFORM, DatabaseInput, TaskInput
-from tests.support import catalogue, oracle, processes
+from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
+from tests.support import oracle, processes
+from tests.support.azcli import Az
 from tests.support.proxy import Proxy
 from tests.support.servers import Server
 from tests.support.writers import Writers
 from tests.torture import catalog, faults
+from tests.torture.door import TASK, Direct, Door, Typed
 from tests.torture.lab import Disk, Lab
 from tests.torture.observer import Observer
 from tests.torture.plan import Plan, Strike
 from tests.torture.stirrer import Stirrer
+from tests.torture.verdict import judge, untrue_ready
 
 Json = dict[str, Any]
 
-SERVICE = ServiceAddress("group", "service")
-PROJECT = ProjectAddress("group", "service", "project")
-TASK = PROJECT.task("task")
 PATIENCE = 60.0  # seconds for anything to happen before it is said to be stuck
 _MOMENT_PATIENCE = 25.0
 _POLL = 0.03
@@ -67,11 +65,13 @@ class Result:
 class Case:
     """Everything a fault may lay hands on while one seed runs."""
 
-    def __init__(self, lab: Lab, plan: Plan, directory: Path) -> None:
+    def __init__(self, lab: Lab, plan: Plan, home: Path) -> None:
         self.lab = lab
         self.plan = plan
         self.random = Random(f"case {plan.seed}")
-        self.directory = directory
+        self.home = home
+        az = Az(home) if plan.typed else None
+        self.directory = directory = home / "state" if az is None else Typed.state_directory(az)
         self.state_disk: Disk | None = None
         struck = {strike.fault for strike in plan.strikes}
         if "state disk full" in struck:
@@ -86,7 +86,9 @@ class Case:
         self.target_proxy = Proxy(Server.host, self.pair.target.port)
         self.before = oracle.snapshot(self.target)
         self.source_before = oracle.snapshot(self.source)
-        self.backend = LocalBackend(directory)
+        # Looking is done often, so always by the short way; orders go through the door.
+        self.eyes = Direct(directory)
+        self.door: Door = self.eyes if az is None else Typed(az)
         self.writers = Writers(
             self.source, count=plan.writers, seed=plan.seed, pause=0.02, big=12_000
         )
@@ -107,8 +109,7 @@ class Case:
         return self.observer
 
     def show(self) -> Json:
-        shown: Json = self.backend.tasks.show(TASK, expand="output")["properties"]
-        return shown
+        return self.eyes.show()
 
     def database(self, shown: Json | None = None) -> Json:
         output = (shown or self.show())["output"]
@@ -148,16 +149,16 @@ class Case:
 
     def close_store(self) -> None:
         """Before the state file is replaced under our feet; ``reopen`` follows."""
-        for backend in (self.backend, self.watch.backend):
+        for backend in (self.eyes.backend, self.watch.backend):
             backend._tree.store.close()
 
     def reopen(self) -> None:
         """After the state file was replaced under our feet."""
-        self.backend = LocalBackend(self.directory)
+        self.eyes.reopen()
         self.watch.reopen()
 
     def start_service(self) -> None:
-        self._insist(lambda: self.backend.services.start(SERVICE))
+        self._insist(self.door.start_service)
 
     def later(self, undo: Callable[[], object]) -> None:
         """Have ``undo`` done at the end of the seed if the fault itself cannot."""
@@ -181,11 +182,9 @@ class Case:
 
     def _restart(self) -> None:
         if self.random.random() < 0.5:
-            self._insist(lambda: self.backend.tasks.restart(TASK))
-        else:
             # `az dms start` leaves a task that has failed alone; `restart` does not.
-            self._insist(lambda: self.backend.services.start(SERVICE))
-            self._insist(lambda: self.backend.tasks.restart(TASK))
+            self._insist(self.door.start_service)
+        self._insist(self.door.restart)
 
     def _insist(self, ask: Callable[[], object]) -> None:
         """A command may be refused for a moment (a dying worker still holds on); then it works."""
@@ -232,7 +231,7 @@ class Case:
             {"cutover": self._cut_over, "cancel": self._cancel, "failed": self._fail}[
                 self.plan.ending
             ]()
-            self._judge()
+            judge(self)
         except Exception as error:  # noqa: BLE001 - any failure is the seed's result
             self.result.problems.append(f"{type(error).__name__}: {error}")
         finally:
@@ -244,14 +243,6 @@ class Case:
         self.writers.start()
         self.stirrer.start()
         self._writing = True
-        self.backend.services.create(SERVICE, location="local", sku=None, subnet=None, tags=None)
-        self.backend.projects.create(
-            PROJECT,
-            source_platform=SOURCE_PLATFORM,
-            target_platform=TARGET_PLATFORM,
-            location=None,
-            tags=None,
-        )
         database = DatabaseInput(
             self.source.name,
             self.target.name,
@@ -263,10 +254,10 @@ class Case:
             _connection(self.target_proxy, self.pair.target),
             (database,),
         )
-        shown = self.backend.tasks.create(TASK, task_input)
-        self.task_id = shown["properties"]["taskId"]
+        self.door.create(task_input)
+        self.task_id = self.show()["taskId"]
         self.observer = Observer(self.directory, TASK, self.task_id)
-        self.observer.is_ready = self._untrue_ready
+        self.observer.is_ready = lambda: untrue_ready(self)
         self.observer.start()
 
     def _strike(self, strike: Strike) -> None:
@@ -306,11 +297,11 @@ class Case:
             if self._asked:
                 return
             self._asked = True
-            self._insist(lambda: self.backend.tasks.cutover(TASK, object_name=None))
+            self._insist(self.door.cutover)
             return
         if moment == "cancelling":
             self.watch.cancelling = True
-            self._insist(lambda: self.backend.tasks.cancel(TASK))
+            self._insist(self.door.cancel)
             return
         seen: dict[str, Callable[[Json], bool]] = {
             "preparing": lambda d: d["migrationState"] == "INITIALIAZING" or _loading(d),
@@ -367,80 +358,15 @@ class Case:
         words = " ".join(error["message"] for error in self.show()["errors"])
         if "slot" not in words.lower():
             raise Stuck(f"FAILED does not speak of the slot: {words!r}")
-        self._insist(lambda: self.backend.tasks.restart(TASK))
+        self._insist(self.door.restart)
         time.sleep(0.5)
         self.until(
             lambda: self.show()["state"] == "Failed", "FAILED again after restart", nurse=False
         )
         self.watch.cancelling = True
-        self._insist(lambda: self.backend.tasks.cancel(TASK))
+        self._insist(self.door.cancel)
         self.until(lambda: self.show()["state"] == "Canceled", "the cancel's end")
         self._quiet()
-
-    # -- the verdict -----------------------------------------------------------------------
-
-    def _judge(self) -> None:
-        self.until(lambda: not self.processes(), "the end of all processes", nurse=False)
-        problems = self.result.problems
-        if self.plan.ending == "cutover":
-            problems += self._incomplete()
-            problems += [f"ledger: {line}" for line in self.writers.problems(self.target)]
-            report = oracle.compare(
-                self.source, self.target, catalogue_before=self.before, leftovers=False
-            )
-            problems += report.differences
-        else:
-            after = oracle.snapshot(self.target)
-            problems += catalogue.difference(self.before, after)
-            rows = {n: c.rows for n, c in oracle.contents(self.target).items() if c.rows}
-            if rows:
-                problems.append(f"rows left on the target: {rows}")
-        problems += [
-            f"source: {line}"
-            for line in catalogue.difference(self.source_before, oracle.snapshot(self.source))
-        ]
-        problems += self._leftovers()
-        if list((self.directory / "vault").glob(self.task_id)):
-            problems.append("the vault still holds the passwords")
-
-    def _incomplete(self) -> list[str]:
-        shown = self.show()
-        unfinished = [
-            f"{item['tableName']} is {item['state']}"
-            for item in shown["output"]
-            if item["resultType"] == "TableLevelOutput" and item["state"] != "COMPLETED"
-        ]
-        return unfinished + [f"error in show: {error['message']}" for error in shown["errors"]]
-
-    def _leftovers(self) -> list[str]:
-        """Sessions may take a moment to end; whatever stays is ours."""
-        deadline = time.monotonic() + 5
-        while True:
-            left = oracle.source_leftovers(self.source) + oracle.target_leftovers(self.target)
-            # A crashed server keeps temporary tables of its sessions until autovacuum comes by.
-            left = [line for line in left if "'pg_temp_" not in line]
-            if not left or time.monotonic() > deadline:
-                return left
-            time.sleep(0.1)
-
-    def _untrue_ready(self) -> str:
-        """Why READY_TO_COMPLETE cannot be true at this moment, or nothing."""
-        try:
-            phase = self.target.run("SELECT phase FROM dms_pg.migration")
-            slots = self.source.run(
-                "SELECT FROM pg_replication_slots WHERE slot_name LIKE 'dms\\_pg%'"
-                " AND database = current_database()"
-            )
-        except psycopg.Error:
-            return ""  # the server is down, or the cutover has just ended
-        if phase and phase[0][0] in {"prepared", "loading"}:
-            return f"the target is {phase[0][0]}"
-        if not slots and not self.watch.may_fail and phase:
-            # It may have completed between the two looks.
-            with contextlib.suppress(psycopg.Error):
-                if self.target.run("SELECT phase FROM dms_pg.migration") == phase:
-                    return "there is no slot"
-        return ""
 
     # -- holding a moment ------------------------------------------------------------------
 
@@ -489,7 +415,7 @@ class Case:
         self.lab.drop(self.source, self.target)
         if self.state_disk is not None:
             self.state_disk.unmount()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _keep(self) -> Path:
         """Everything that helps to understand a failure, in a directory that stays."""

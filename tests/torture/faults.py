@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from azext_dms_pg.errors import StateError
+from azext_dms_pg.errors import ConflictError, StateError
 from tests.support.databases import Database
 from tests.support.proxy import Proxy
 from tests.support.servers import Server
+from tests.torture.door import Direct
 
 if TYPE_CHECKING:
     from tests.torture.case import Case
@@ -71,9 +72,7 @@ def freeze(case: Case) -> bool:
 
 
 def stop_and_start(case: Case) -> bool:
-    from tests.torture.case import SERVICE
-
-    case.backend.services.stop(SERVICE)
+    case.door.stop_service()
     state = case.show()["state"]
     if state not in {"Queued", "Succeeded", "Failed"}:
         raise AssertionError(f"the service is stopped, the task {state}")
@@ -402,21 +401,26 @@ def prepared_transaction(case: Case) -> bool:
 
 
 def _refused(case: Case, code: str) -> None:
-    from azext_dms_pg.backends.local import LocalBackend
-    from tests.torture.case import SERVICE, TASK
-
     for what in ("show", "start"):
         try:
-            backend = LocalBackend(case.directory)
+            eyes = Direct(case.directory)
             if what == "show":
-                backend.tasks.show(TASK, expand="output")
+                eyes.show()
             else:
-                backend.services.start(SERVICE)
+                eyes.start_service()
         except StateError as error:
             if error.code != code:
                 raise AssertionError(f"{what}: {error.code} instead of {code}") from error
         else:
             raise AssertionError(f"{what} answered from a state file it cannot read")
+    if case.plan.typed:
+        try:
+            case.door.start_service()
+        except ConflictError as error:
+            if "state.db" not in error.message:
+                raise AssertionError(f"az does not name the file: {error.message}") from error
+        else:
+            raise AssertionError("az answered from a state file it cannot read")
 
 
 def corrupt_state(case: Case) -> bool:

@@ -111,7 +111,8 @@ def report(results: list[Result], seconds: float) -> None:
         f"{sum(kinds.values())} faults survived ({missed} more found nothing to hit), "
         f"{sum(result.commits for result in good)} acknowledged commits, none lost, none doubled; "
         f"show was asked {sum(result.polls for result in good)} times and told the truth; "
-        f"{sum(result.restarts for result in good)} restarts"
+        f"{sum(result.restarts for result in good)} restarts; "
+        f"{sum(result.plan.typed for result in good)} seeds gave their orders to the real az"
     )
     for fault, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0])):
         say(f"{count:6} {fault}")

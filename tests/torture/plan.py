@@ -13,6 +13,8 @@ from tests.torture.shapes import MIXES, SHAPES
 
 MOMENTS = ("validating", "preparing", "loading", "building", "streaming", "ready", "cutover")
 # Source and target version; the usual pair most of the time.
+# A command of az's takes a second or two, a whole seed six or seven of them.
+_TYPED = 0.12
 _PAIRS = ((17, 18), (17, 18), (17, 18), (14, 17), (16, 18))
 
 
@@ -36,7 +38,10 @@ class Strike:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a seed decides."""
+    """Everything a seed decides.
+
+    :param typed: orders are given by the real ``az`` rather than through the backend's objects.
+    """
 
     seed: int
     pair: tuple[int, int]
@@ -47,14 +52,16 @@ class Plan:
     settings: dict[str, str]
     source_settings: dict[str, str]
     backlog: bool
+    typed: bool
 
     def __str__(self) -> str:
         strikes = ", then ".join(str(strike) for strike in self.strikes)
         settings = {**self.settings, **self.source_settings}
         chosen = " ".join(f"{name}={value}" for name, value in settings.items())
+        flags = f"{' backlog' if self.backlog else ''}{' az' if self.typed else ''}"
         return (
             f"{self.pair[0]}->{self.pair[1]} {'+'.join(self.mix)} writers={self.writers}"
-            f"{' backlog' if self.backlog else ''} {chosen} | {strikes} | {self.ending}"
+            f"{flags} {chosen} | {strikes} | {self.ending}"
         )
 
 
@@ -97,6 +104,8 @@ def draw(seed: int, allowed: frozenset[str]) -> Plan:
         settings,
         source_settings,
         random.random() < 0.3,
+        # Last, so that everything else stays what it was for a seed.
+        random.random() < _TYPED,
     )
 
 

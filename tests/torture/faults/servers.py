@@ -1,0 +1,59 @@
+"""Servers that crash, restart and stay away for a while."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tests.support.servers import Server
+
+if TYPE_CHECKING:
+    from tests.torture.case import Case
+
+
+def _crash(case: Case, server: Server) -> None:
+    if case.random.random() < 0.3:
+        server.kill()
+        server.run_again()
+    else:
+        server.immediate_restart()
+
+
+def crash_source(case: Case) -> bool:
+    _crash(case, case.pair.source)
+    return True
+
+
+def crash_target(case: Case) -> bool:
+    _crash(case, case.pair.target)
+    return True
+
+
+def crash_target_often(case: Case) -> bool:
+    for _ in range(3):
+        _crash(case, case.pair.target)
+        time.sleep(case.random.uniform(0.1, 1.5))
+    return True
+
+
+def crash_both(case: Case) -> bool:
+    case.pair.source.stop("immediate")
+    case.pair.target.stop("immediate")
+    case.pair.target.run_again()
+    case.pair.source.run_again()
+    return True
+
+
+def _down(case: Case, server: Server) -> bool:
+    server.stop(case.random.choice(["fast", "immediate"]))
+    time.sleep(case.random.uniform(1.0, 2.5))
+    server.run_again()
+    return True
+
+
+def source_down(case: Case) -> bool:
+    return _down(case, case.pair.source)
+
+
+def target_down(case: Case) -> bool:
+    return _down(case, case.pair.target)

@@ -16,7 +16,6 @@ from azext_dms_pg.errors import ProtocolError
 from azext_dms_pg.postgres import pgoutput, test_decoding
 from azext_dms_pg.postgres.changes import (
     NULL,
-    UNCHANGED,
     Begin,
     Commit,
     LogicalMessage,
@@ -25,11 +24,14 @@ from azext_dms_pg.postgres.changes import (
     Truncate,
 )
 from azext_dms_pg.postgres.encodings import to_utf8
+from azext_dms_pg.postgres.rowcode import RowReader, row_reader
 from azext_dms_pg.postgres.test_decoding import TextChange, TextColumn
-from azext_dms_pg.postgres.tuples import TupleReader, broken
+from azext_dms_pg.postgres.tuples import TupleReader
 from azext_dms_pg.postgres.walsender import PAYLOAD, header
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from azext_dms_pg.engine.assembler import Assembler
     from azext_dms_pg.engine.layouts import Layouts
     from azext_dms_pg.engine.values import Plan, Route
@@ -42,6 +44,8 @@ _NAME_OID = 19
 _INSERT, _UPDATE = Operation.INSERT, Operation.UPDATE
 # Where an Insert or Update has its relation, the kind of its first tuple, and that tuple.
 _OID, _MARK, _TUPLE = slice(PAYLOAD + 1, PAYLOAD + 5), PAYLOAD + 5, PAYLOAD + 6
+_INSERT_KIND, _ROWS = pgoutput.INSERT, frozenset((pgoutput.INSERT, pgoutput.UPDATE))
+_BEGIN_KIND, _COMMIT_KIND, _NEW = pgoutput.BEGIN, pgoutput.COMMIT, pgoutput.NEW
 
 
 class Feed(Protocol):
@@ -54,8 +58,8 @@ class Feed(Protocol):
         """For START_REPLICATION."""
         ...
 
-    def take(self, frame: bytes) -> None:
-        """Pass what an XLogData frame holds on to the assembler.
+    def take(self, frames: Sequence[bytes]) -> None:
+        """Pass what XLogData frames hold on to the assembler.
 
         :raises MigrationError: malformed, or the table no longer fits.
         """
@@ -65,18 +69,14 @@ class Feed(Protocol):
 class _Opened(NamedTuple):
     """A table whose rows are coming.
 
-    :param simple: rows are COPY BINARY rows once the kinds are taken out.
-    :param keyed: rows are found by key.
-    :param only_key: position of the key when it is one column, else -1.
-    :param head: how such a row begins.
+    :param insert: reads an INSERT that is plain; None where none is.
+    :param update: reads an UPDATE that is plain and leaves the key alone.
     """
 
     layout: Layout
     reader: TupleReader
-    simple: bool
-    keyed: bool
-    only_key: int
-    head: bytes
+    insert: RowReader | None
+    update: RowReader | None
 
 
 class PgoutputFeed:
@@ -102,15 +102,34 @@ class PgoutputFeed:
             options["messages"] = "true"
         return options
 
-    def take(self, frame: bytes) -> None:
-        kind = frame[PAYLOAD]
-        if kind in (pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE):
+    def take(self, frames: Sequence[bytes]) -> None:
+        opened = self._open
+        for frame in frames:
+            kind = frame[PAYLOAD]
+            if kind in _ROWS:
+                # Nearly every change is plain; everything else is read with care.
+                table = opened.get(frame[_OID])
+                if table is not None and frame[_MARK] == _NEW and self._changes is not None:
+                    insert = kind == _INSERT_KIND
+                    reader = table.insert if insert else table.update
+                    plain = reader(frame) if reader is not None else None
+                    if plain is not None:
+                        self._changes.append(
+                            (table.layout, _INSERT if insert else _UPDATE, *plain, None)
+                        )
+                        continue
+                self._row(frame)
+            elif kind == _BEGIN_KIND:
+                self._changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
+            elif kind == _COMMIT_KIND:
+                self._changes = None
+                self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
+            else:
+                self._other(frame, kind)
+
+    def _other(self, frame: bytes, kind: int) -> None:
+        if kind == pgoutput.DELETE:
             self._row(frame)
-        elif kind == pgoutput.BEGIN:
-            self._changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
-        elif kind == pgoutput.COMMIT:
-            self._changes = None
-            self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
         elif kind == pgoutput.RELATION:
             self._relation(pgoutput.relation(frame, PAYLOAD))
         elif kind == pgoutput.TRUNCATE:
@@ -138,25 +157,6 @@ class PgoutputFeed:
             if opened is None:
                 return
         try:
-            insert = frame[PAYLOAD] == pgoutput.INSERT
-            if opened.simple and frame[_MARK] == pgoutput.NEW and (insert or opened.keyed):
-                # Nearly every change: an INSERT, or an UPDATE that leaves the key alone.
-                fields, end = opened.reader.read(frame, _TUPLE)
-                if end != len(frame):
-                    raise broken(frame)
-                if UNCHANGED not in fields:
-                    changes.append(
-                        (
-                            opened.layout,
-                            _INSERT if insert else _UPDATE,
-                            fields[opened.only_key]
-                            if opened.only_key >= 0
-                            else b"".join([fields[at] for at in opened.layout.key]),
-                            opened.head + b"".join(fields),
-                            None,
-                        )
-                    )
-                    return
             change = pgoutput.row_change(frame, PAYLOAD, opened.reader)
         except ProtocolError as error:
             if error.code == "MixedFormats" and self._plan.binary_stream:
@@ -194,13 +194,15 @@ class PgoutputFeed:
             if column.type_oid < _FIRST_USER_OID and column.type_oid != _NAME_OID
         }
         widths = tuple(known.get((column.name, column.type_oid), -1) for column in relation.columns)
+        plain: RowReader | None = None
+        if layout.binary:
+            picks = layout.picks or range(len(relation.columns))
+            plain = row_reader(widths, picks, layout.key, _TUPLE)
         opened = self._open[oid.to_bytes(4, "big")] = _Opened(
             layout,
-            TupleReader(widths, binary=layout.binary),
-            simple=layout.binary and layout.picks is None,
-            keyed=layout.matching is Matching.KEY,
-            only_key=layout.key[0] if len(layout.key) == 1 else -1,
-            head=len(relation.columns).to_bytes(2, "big"),
+            TupleReader(len(widths), binary=layout.binary),
+            insert=plain,
+            update=plain if layout.matching is Matching.KEY else None,
         )
         return opened
 
@@ -230,7 +232,11 @@ class TextFeed:
         del publication
         return {"include-xids": "1", "include-timestamp": "1", "skip-empty-xacts": "0"}
 
-    def take(self, frame: bytes) -> None:
+    def take(self, frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            self._take(frame)
+
+    def _take(self, frame: bytes) -> None:
         payload = frame[PAYLOAD:]
         if self._to_utf8 is not None and payload.startswith(_TABLE):
             payload = self._to_utf8(payload)

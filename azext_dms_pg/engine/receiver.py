@@ -87,14 +87,12 @@ class Receiver:
 
     def _round(self, stream: ReplicationStream, wal_end: WalEnd, feed: Feed) -> None:
         frames = stream.frames(_TICK)
-        for frame in frames:
-            kind = frame[0] if frame else 0
-            if kind == walsender.XLOG_DATA and len(frame) > walsender.PAYLOAD:
-                feed.take(frame)
-            elif kind == walsender.KEEPALIVE:
+        for data, run in walsender.runs(frames):
+            if data:
+                feed.take(run)
+                continue
+            for frame in run:
                 self._keepalive(walsender.keepalive(frame))
-            else:
-                raise walsender.unexpected(frame)
         if frames:
             self.assembler.received(sum(map(len, frames)))
             if frames[-1][0] == walsender.XLOG_DATA:

@@ -103,12 +103,16 @@ def row_change(data: bytes, at: int, reader: TupleReader) -> RowChange:
 
 
 def begin(data: bytes, at: int = 0) -> Begin:
-    final, time, xid = _unpack(_BEGIN, data, at + 1, exact=True)
+    if len(data) != at + 1 + _BEGIN.size:
+        raise broken(data)
+    final, time, xid = _BEGIN.unpack_from(data, at + 1)
     return Begin(final, time + EPOCH, xid)
 
 
 def commit(data: bytes, at: int = 0) -> Commit:
-    _, _, end, time = _unpack(_COMMIT, data, at + 1, exact=True)
+    if len(data) != at + 1 + _COMMIT.size:
+        raise broken(data)
+    _, _, end, time = _COMMIT.unpack_from(data, at + 1)
     if end < 0:
         raise broken(data)
     return Commit(end, time + EPOCH)
@@ -174,9 +178,7 @@ def unexpected(data: bytes, at: int) -> ProtocolError:
     )
 
 
-def _unpack(layout: struct.Struct, data: bytes, at: int, *, exact: bool = False) -> tuple[int, ...]:
-    if exact and len(data) != at + layout.size:
-        raise broken(data)
+def _unpack(layout: struct.Struct, data: bytes, at: int) -> tuple[int, ...]:
     try:
         return layout.unpack_from(data, at)
     except struct.error:

@@ -5,12 +5,10 @@ Source: PostgreSQL documentation, "Logical Replication Message Formats", TupleDa
     tuple          int16 n  n x ('n' | 'u' | 't' int32 length bytes | 'b' int32 length bytes)
 
 'n' is NULL, 'u' a TOASTed value that was not changed and not sent, 't' text, 'b' binary. Every
-row of every change comes through here, so this is written for speed.
+change ``rowcode.py`` does not want comes through here.
 """
 
 from __future__ import annotations
-
-import struct
 
 from azext_dms_pg.errors import ProtocolError
 from azext_dms_pg.postgres.changes import NULL, UNCHANGED, Fields
@@ -21,45 +19,24 @@ _NULL, _UNCHANGED, _TEXT, _BINARY = b"nutb"
 class TupleReader:
     """Cuts tuples of one relation into fields.
 
-    :param widths: by column: bytes of the binary value where that is always the same, else -1.
-        The leading columns of fixed width are cut by one ``struct`` call, after one comparison
-        of everything that must be as expected: the count, the kinds and the lengths.
+    :param columns: how many it has.
     :param binary: values are expected in binary form, else as text.
     """
 
-    def __init__(self, widths: tuple[int, ...], *, binary: bool) -> None:
-        self._count = len(widths)
+    def __init__(self, columns: int, *, binary: bool) -> None:
+        self._count = columns
         self._kind = _BINARY if binary else _TEXT
-        leading = 0
-        while binary and leading < len(widths) and widths[leading] > 0:
-            leading += 1
-        self._left = len(widths) - leading
-        layout, mask, expected = ">2x", b"\xff\xff", struct.pack(">H", len(widths))
-        for width in widths[:leading]:
-            layout += f"x{4 + width}s"
-            mask += b"\xff" * 5 + bytes(width)
-            expected += struct.pack(">BI", _BINARY, width) + bytes(width)
-        self._fixed = struct.Struct(layout)
-        self._size = self._fixed.size
-        self._mask = int.from_bytes(mask, "big")
-        self._expected = int.from_bytes(expected, "big")
 
     def read(self, data: bytes, at: int) -> tuple[Fields, int]:
         """The fields of the tuple at ``at``, and where it ends.
 
         :raises ProtocolError: malformed, another number of columns, or another format.
         """
-        stop = at + self._size
-        head = data[at:stop]
-        if int.from_bytes(head, "big") & self._mask == self._expected and len(head) == self._size:
-            fields = list(self._fixed.unpack(head))
-            left, at = self._left, stop
-        else:
-            self._check_count(data, at)
-            fields = []
-            left, at = self._count, at + 2
+        self._check_count(data, at)
+        at += 2
+        fields: Fields = []
         kind, end = self._kind, len(data)
-        for _ in range(left):
+        for _ in range(self._count):
             if at >= end:
                 raise broken(data)
             found = data[at]

@@ -11,6 +11,9 @@ in microseconds since 2000-01-01 UTC.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from azext_dms_pg.errors import ProtocolError
@@ -27,6 +30,7 @@ _XLOG_DATA = struct.Struct(">xqqq")
 _KEEPALIVE = struct.Struct(">xqqB")
 _STATUS = struct.Struct(">cqqqqB")
 _MAX_LSN = (1 << 63) - 1
+_kind = itemgetter(slice(0, 1))
 
 
 class Header(NamedTuple):
@@ -43,6 +47,21 @@ class Keepalive(NamedTuple):
     wal_end: int
     server_time: int
     reply: bool
+
+
+def runs(frames: Sequence[bytes]) -> Iterator[tuple[bool, list[bytes]]]:
+    """Neighbours of one kind: True and frames with plugin's bytes, or False and keepalives.
+
+    :raises ProtocolError: neither.
+    """
+    for kind, group in groupby(frames, _kind):
+        run = list(group)
+        data = kind == b"w"
+        if not data and kind != b"k":
+            raise unexpected(run[0])
+        if data and min(map(len, run)) <= PAYLOAD:
+            raise _broken(min(run, key=len))
+        yield data, run
 
 
 def header(frame: bytes) -> Header:

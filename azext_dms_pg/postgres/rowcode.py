@@ -1,0 +1,90 @@
+"""A decoder made for one table: from a tuple in a pgoutput message to a row of COPY BINARY. Pure.
+
+Nearly every change of a backlog is an INSERT, or an UPDATE that leaves the key alone, with all
+its values. Going through their columns in a loop costs twice as much as code in which the number
+and the widths of the columns are written out, so that code is generated, compiled, and kept for
+as long as the table looks like this. It is made of numbers alone; no name of anything gets in.
+
+Whatever is not as plain as that (a TOASTed value that was not sent, a value in text form, a
+length that cannot be) it leaves alone: ``tuples.py`` reads it, or says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from azext_dms_pg.postgres.changes import NULL
+
+RowReader = Callable[[bytes], "tuple[bytes, bytes] | None"]
+"""From a message to the key and the row of its tuple, each ready for COPY; None: not plain."""
+
+_BINARY, _NULL = b"bn"
+_ANY = """\
+    kind = data[at]
+    if kind == {binary}:
+      stop = at + 5 + number(data[at + 1:at + 5], "big")
+      f{column} = data[at + 1:stop]
+      at = stop
+    elif kind == {null}:
+      f{column} = null
+      at += 1
+    else:
+      return None
+"""
+
+
+def row_reader(
+    widths: Sequence[int], picks: Sequence[int], key: Sequence[int], at: int
+) -> RowReader:
+    """A reader of tuples that begin at ``at`` and end with the message.
+
+    :param widths: by column of the tuple: bytes of the binary value where that is always the
+        same, else -1. The leading columns of fixed width are cut by one ``struct`` call, after
+        one comparison of all that must be as expected: the count, the kinds and the lengths.
+    :param picks: the columns the row is to have, by their places in the tuple.
+    :param key: the columns of the key, by their places in the row.
+    """
+    leading = next((place for place, width in enumerate(widths) if width < 1), len(widths))
+    layout, mask, expected = ">2x", b"\xff\xff", struct.pack(">H", len(widths))
+    for width in widths[:leading]:
+        layout += f"x{4 + width}s"
+        mask += b"\xff" * 5 + bytes(width)
+        expected += struct.pack(">BI", _BINARY, width) + bytes(width)
+    fixed = struct.Struct(layout)
+    stop = at + fixed.size
+    known = f"number(data[{at}:{stop}], 'big') & {int.from_bytes(mask, 'big')}"
+    cut = "".join(f"f{column}, " for column in range(leading))
+    rest = "".join(
+        _ANY.format(column=column, binary=_BINARY, null=_NULL)
+        for column in range(leading, len(widths))
+    )
+    row = "".join(f", f{place}" for place in picks)
+    keys = [f"f{picks[place]}" for place in key]
+    source = f"""\
+def read(data):
+  try:
+    if {known} != {int.from_bytes(expected, "big")}:
+      return None
+    {f"{cut} = cut(data, {at})" if leading else ""}
+    at = {stop}
+{rest}
+    if at != len(data):
+      return None
+    return {keys[0] if len(keys) == 1 else f"join(({''.join(f'{each}, ' for each in keys)}))"}, \
+join((head{row},))
+  except (IndexError, malformed):
+    return None
+"""
+    names: dict[str, Any] = {
+        "number": int.from_bytes,
+        "cut": fixed.unpack_from,
+        "null": NULL,
+        "head": len(picks).to_bytes(2, "big"),
+        "join": b"".join,
+        "malformed": struct.error,
+    }
+    exec(source, names)  # noqa: S102 - see above: numbers alone
+    read: RowReader = names["read"]
+    return read

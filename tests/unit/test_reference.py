@@ -80,7 +80,17 @@ def test_every_metric_is_listed() -> None:
         assert f"`{name}`" in WATCHING or f"`…{short}`" in WATCHING, name
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+PAGES = [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_index_names_every_page() -> None:
+    index = (DOCS / "README.md").read_text()
+    for page in [*DOCS.glob("*.md"), *(DOCS / "how-to").glob("*.md")]:
+        if page.name != "README.md":
+            assert f"({page.relative_to(DOCS)})" in index, page

@@ -65,7 +65,7 @@ def test_everything_that_a_command_loads_can_be_loaded(az: Az) -> None:
 
 
 def test_a_local_service_is_refused_in_words(az: Az) -> None:
-    done = _python(az, _INVOKE, *"dms create -l local -g g -n s".split())
+    done = _python(az, _INVOKE, "dms", "create", "-l", "local", "-g", "g", "-n", "s")
     assert done.returncode == 1
     assert "Services on this machine need Linux or macOS" in done.stderr
     assert "Windows Subsystem for Linux" in done.stderr
@@ -76,8 +76,7 @@ def test_a_local_service_is_refused_in_words(az: Az) -> None:
     [
         "dms show -g g -n s",
         "dms create -l eastus2 -g g -n s --sku-name Premium_4vCores --subnet /x",
-        "dms project create -g g --service-name s -n p --source-platform PostgreSQL"
-        " --target-platform AzureDbForPostgreSql",
+        "dms project show -g g --service-name s -n p",
         "dms project task show -g g --service-name s --project-name p -n t --expand output",
         "dms project task watch -g g --service-name s --project-name p -n t",
         "dms project task log -g g --service-name s --project-name p -n t",

@@ -86,7 +86,9 @@ def test_hazards_8_10_a_table_locked_for_longer_than_the_source_waits(
     """The walsender is answered all the time, and never told more than the target has."""
     source, target = both
     source.run(f"ALTER DATABASE {source.name} SET wal_sender_timeout = '1s'")
-    task = mover.start(source, target, source_settings={"plugin": plugin})
+    task = mover.start(
+        source, target, source_settings={"plugin": plugin}, settings={"batchChanges": "50"}
+    )
     task.ready()
     task.until(lambda: bool(source.run(_WALSENDER)), "a walsender")
     walsender = source.run(_WALSENDER)
@@ -94,6 +96,8 @@ def test_hazards_8_10_a_table_locked_for_longer_than_the_source_waits(
         locker.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
         mark = source.value("SELECT pg_current_wal_insert_lsn()::text")
         _write(source, 0, 50)
+        # More than is read before the target has taken some of it.
+        source.run("INSERT INTO t SELECT i, 'large' FROM generate_series(1000, 2000) i")
         for _ in range(40):
             assert source.run(_WALSENDER) == walsender
             assert not source.value(f"SELECT confirmed_flush_lsn > '{mark}' {_SLOT}")
@@ -103,6 +107,28 @@ def test_hazards_8_10_a_table_locked_for_longer_than_the_source_waits(
     task.settle()
     assert source.run(_WALSENDER) == walsender
     _finish(task)
+
+
+def test_hazard_9_the_cutover_waits_for_what_was_received_but_not_applied(
+    mover: Mover, both: tuple[Database, Database], plugin: str
+) -> None:
+    """Updates alone: numbers of rows would not tell that some are missing."""
+    source, target = both
+    _write(source, 0, 50)
+    task = mover.start(source, target, source_settings={"plugin": plugin})
+    task.ready()
+    with target.connect(autocommit=False) as locker:
+        locker.execute("LOCK TABLE t IN SHARE MODE")  # others may read
+        for n in range(50):
+            source.run(f"UPDATE t SET v = 'changed' WHERE id = {n}")
+        task.cutover()
+        for _ in range(30):
+            assert task.state != "COMPLETE"
+            time.sleep(0.1)
+    task.reach("COMPLETE")
+    task.end("Succeeded")
+    report = task.compare()
+    assert report.clean, f"{report.text}\n{task.story()}"
 
 
 def test_hazards_7_16_commits_whose_answer_is_lost(

@@ -7,7 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from knack.help_files import helps
 
+import azext_dms_pg.cli.help  # noqa: F401 - fills knack's table
 from azext_dms_pg.backends.base import TaskAddress
 from azext_dms_pg.cli import metrics, view
 from azext_dms_pg.cli.report import facts
@@ -39,6 +41,7 @@ def test_every_setting_has_its_default() -> None:
             continue
         given = DatabaseInput("d", "d", migration_setting={name: said})
         assert getattr(MigrationSettings.of(given), item.name) == item.default
+        assert name in helps["dms project task create"]
     assert rows == {}
 
 

@@ -15,26 +15,28 @@ if TYPE_CHECKING:
 
 
 def _refused(case: Case, code: str) -> None:
+    """Nobody answers from such a file, and everybody says what to do about it."""
     for what in ("show", "start"):
+        eyes = Direct(case.directory)
         try:
-            eyes = Direct(case.directory)
-            if what == "show":
-                eyes.show()
-            else:
-                eyes.start_service()
+            eyes.show() if what == "show" else eyes.start_service()
         except StateError as error:
-            if error.code != code:
-                raise AssertionError(f"{what}: {error.code} instead of {code}") from error
+            if error.code != code or not error.action:
+                raise AssertionError(f"{what}: {error.code} {error.action!r}") from error
         else:
             raise AssertionError(f"{what} answered from a state file it cannot read")
     if case.plan.typed:
-        try:
-            case.door.start_service()
-        except ConflictError as error:
-            if "state.db" not in error.message:
-                raise AssertionError(f"az does not name the file: {error.message}") from error
-        else:
-            raise AssertionError("az answered from a state file it cannot read")
+        _refused_by_az(case)
+
+
+def _refused_by_az(case: Case) -> None:
+    try:
+        case.door.start_service()
+    except ConflictError as error:
+        if "state.db" not in error.message:
+            raise AssertionError(f"az does not name the file: {error.message}") from error
+    else:
+        raise AssertionError("az answered from a state file it cannot read")
 
 
 def corrupt_state(case: Case) -> bool:

@@ -11,6 +11,9 @@ import psycopg
 if TYPE_CHECKING:
     from tests.torture.case import Case
 
+_NOBODY_WAITS = 3.0
+_TELLING = 60.0
+
 
 def lock_target(case: Case) -> bool:
     with (
@@ -19,9 +22,35 @@ def lock_target(case: Case) -> bool:
     ):
         connection.execute("SET lock_timeout = '3s'")
         connection.execute("LOCK TABLE writers.item, writers.heap IN ACCESS EXCLUSIVE MODE")
-        time.sleep(case.random.uniform(0.5, 2.5))
+        if case.random.random() < 0.5:
+            time.sleep(case.random.uniform(0.5, 2.5))
+        else:
+            _until_told(case, connection.info.backend_pid)
         return True
     return False
+
+
+def _until_told(case: Case, pid: int) -> None:
+    """Keep the lock until ``show`` names its holder, or nobody waits for it any more."""
+    began = waited = time.monotonic()
+    while f"process {pid} " not in str(case.show()["output"]):
+        now = time.monotonic()
+        if _keeps_us_waiting(case, pid):
+            waited = now
+        elif now - waited > _NOBODY_WAITS:
+            return
+        if now - began > _TELLING:
+            raise AssertionError(f"show does not say that process {pid} is in the way")
+        time.sleep(0.2)
+
+
+def _keeps_us_waiting(case: Case, pid: int) -> bool:
+    return bool(
+        case.target.run(
+            "SELECT FROM pg_stat_activity WHERE application_name LIKE 'dms-pg %'"
+            f" AND {pid} = ANY (pg_blocking_pids(pid))"
+        )
+    )
 
 
 def deadlock_target(case: Case) -> bool:

@@ -46,8 +46,11 @@ class Lookout:
         self._thread.start()
 
     def close(self) -> None:
+        """Stop looking; what was told last holds no longer."""
         self._closed.set()
         self._thread.join(_CLOSE_PATIENCE)
+        with suppress(StateError):
+            self._journal.solved(self._told[0])
 
     def explain(self, failure: DmsPgError) -> DmsPgError:
         """The same failure, with who held the lock that was not to be had."""
@@ -73,13 +76,16 @@ class Lookout:
             session.close()
 
     def _tell(self, words: tuple[str, str]) -> None:
+        if self._closed.is_set():
+            return
         if words is not _SILENCE:
             self._last, self._last_at = words, time.monotonic()
+            self._told = words
             # Again and again: a change of state takes a problem back.
             self._journal.problem(*words)
         elif self._told is not _SILENCE:
             self._journal.solved(self._told[0])
-        self._told = words
+            self._told = _SILENCE
 
     def _look(self, side: Side) -> tuple[str, str] | None:
         try:

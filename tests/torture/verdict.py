@@ -57,7 +57,7 @@ def _incomplete(case: Case) -> list[str]:
 
 def _leftovers(case: Case) -> list[str]:
     """Sessions may take a moment to end; whatever stays is ours."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while True:
         left = oracle.source_leftovers(case.source) + oracle.target_leftovers(case.target)
         # A crashed server keeps temporary tables of its sessions until autovacuum comes by.

@@ -62,7 +62,7 @@ def stop_and_start(case: Case) -> bool:
     if state not in {"Queued", "Succeeded", "Failed"}:
         raise AssertionError(f"the service is stopped, the task {state}")
     # A process lets go of its lock a moment before it ends.
-    case.until(lambda: not case.processes(), "the end of processes", seconds=5, nurse=False)
+    case.until(lambda: not case.processes(), "the end of processes", nurse=False)
     case.start_service()
     return True
 

@@ -11,6 +11,7 @@ import queue
 import sys
 import time
 from collections import Counter
+from multiprocessing.synchronize import Event as EventType
 from multiprocessing.synchronize import Lock as LockType
 from typing import Any
 
@@ -28,8 +29,11 @@ def run(plans: list[Plan], jobs: int, *, disks: bool, minutes: float | None = No
     for plan in plans:
         waiting.put(plan)
     screen = context.Lock()
+    enough = context.Event()
     workers = [
-        context.Process(target=_job, args=(waiting, done, screen, disks), name=f"job-{number}")
+        context.Process(
+            target=_job, args=(waiting, done, screen, enough, disks), name=f"job-{number}"
+        )
         for number in range(jobs)
     ]
     started = time.monotonic()
@@ -39,13 +43,16 @@ def run(plans: list[Plan], jobs: int, *, disks: bool, minutes: float | None = No
     try:
         while len(results) < len(plans) and any(worker.is_alive() for worker in workers):
             if minutes is not None and time.monotonic() - started > minutes * 60:
-                _drain(waiting)
+                enough.set()
             try:
                 results.append(done.get(timeout=1.0))
             except queue.Empty:
                 continue
             _tell(results[-1], len(results), len(plans))
+    except KeyboardInterrupt:
+        say("told to stop")
     finally:
+        enough.set()
         _drain(waiting)
         for worker in workers:
             worker.join(60)
@@ -58,16 +65,16 @@ def run(plans: list[Plan], jobs: int, *, disks: bool, minutes: float | None = No
 
 
 def _drain(waiting: Any) -> None:
-    """Let the jobs end after the seed at hand."""
+    """Our end of the queue must not wait for somebody to read it."""
     with contextlib.suppress(queue.Empty):
         while True:
             waiting.get(block=False)
 
 
-def _job(waiting: Any, done: Any, screen: LockType, disks: bool) -> None:
+def _job(waiting: Any, done: Any, screen: LockType, enough: EventType, disks: bool) -> None:
     lab = Lab(disks=disks)
     try:
-        while True:
+        while not enough.is_set():
             try:
                 plan = waiting.get(timeout=0.5)
             except queue.Empty:

@@ -38,8 +38,8 @@ def text(found: list[Json], width: int | None = None) -> str:
         subject = str(item.get("subject") or "")
         if several:
             subject = f"{item.get('database')} · {subject}"
-        head = f"{str(item.get('severity')).upper():8} {subject}  [{item.get('code')}]"
-        lines.append(head)
+        head = f"{str(item.get('severity')).upper():8} {subject}".rstrip()
+        lines.append(f"{head}  [{item.get('code')}]")
         lines += _wrapped(str(item.get("message") or ""), "         ", width)
         # A statement is there to be copied: its lines are not broken.
         remedy = str(item.get("remedy") or "")

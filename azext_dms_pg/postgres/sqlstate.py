@@ -8,6 +8,8 @@ contain row data and are therefore dropped.
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from azext_dms_pg.errors import ServerError
@@ -50,6 +52,11 @@ _CONNECT_TEXTS = (
     ("remaining connection slots", "53300", True),
     ("the database system is", "57P03", True),
 )
+# What libpq and psycopg put in front of the reason.
+_PREAMBLE = re.compile(
+    r"(?:- host: .*?: (?=connection failed))?"
+    r"(?:connection failed: )?(?:connection to server [^\n]*?port \d+ failed: )?(?:FATAL: +)?"
+)
 _TLS_TEXTS = ("certificate", "ssl", "tls")
 
 
@@ -75,7 +82,9 @@ def translate(error: psycopg.Error, side: str, doing: str = "") -> ServerError:
     advice = _ADVICE.get(sqlstate or "", "")
     who = f"The {side} server" if side else "The server"
     return ServerError(
-        f"{who} answered{while_doing}: {text}" + (f" (SQLSTATE {sqlstate})" if sqlstate else ""),
+        _ended(
+            f"{who} answered{while_doing}: {text}" + (f" (SQLSTATE {sqlstate})" if sqlstate else "")
+        ),
         advice.format(side=side),
         side=side,
         sqlstate=sqlstate,
@@ -90,7 +99,7 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
     for wording, sqlstate, retryable in _CONNECT_TEXTS:
         if wording in lower and ("does not exist" in lower or wording[-1] != '"'):
             return ServerError(
-                f"The {side} server {address} refused the connection: {text}",
+                _ended(f"The {side} server {address} refused the connection: {text}"),
                 _ADVICE[sqlstate].format(side=side),
                 side=side,
                 sqlstate=sqlstate,
@@ -107,7 +116,7 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
         )
     if any(word in lower for word in _TLS_TEXTS):
         return ServerError(
-            f"No trusted TLS connection to the {side} server {address}: {text}",
+            _ended(f"No trusted TLS connection to the {side} server {address}: {text}"),
             "Put the certificate authority into ~/.postgresql/root.crt (or name it in "
             'PGSSLROOTCERT), or trust the certificate as it is with "trustServerCertificate": '
             f"true in the {side} connection JSON.",
@@ -115,7 +124,7 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
             code="TlsNotTrusted",
         )
     return ServerError(
-        f"The {side} server {address} cannot be reached: {text}",
+        _ended(f"The {side} server {address} cannot be reached: {text}"),
         "Check the server name and port, that the server runs and listens there, and that no "
         "firewall stands between.",
         side=side,
@@ -125,9 +134,13 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
 
 
 def _first_line(error: psycopg.Error) -> str:
+    """The reason alone: server and port are named by whoever says it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    for line in lines:
-        _, found, rest = line.partition("failed: ")
-        if found:
-            return rest
-    return lines[0] if lines else type(error).__name__
+    reasons = [_PREAMBLE.sub("", line, count=1) for line in lines]
+    told = [reason for line, reason in zip(lines, reasons, strict=True) if reason not in {"", line}]
+    return next(iter(told or reasons), type(error).__name__)
+
+
+def _ended(text: str) -> str:
+    """With a full stop: advice follows."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

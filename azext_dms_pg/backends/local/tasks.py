@@ -268,7 +268,8 @@ def _require_ready(database: DatabaseRecord) -> None:
         raise ConflictError(
             f"Database {database.name!r} cannot be cut over: it is {database.state} "
             f"({database.activity or 'its full load has not ended'}).",
-            "Wait for READY_TO_COMPLETE: az dms project task show --expand output --query "
-            "'properties.output[].migrationState | [0]'",
+            "It has ended: see why with az dms project task show --expand output."
+            if database.state.is_final
+            else "Wait for READY_TO_COMPLETE: az dms project task watch --until ready",
             code="NotReadyToComplete",
         )

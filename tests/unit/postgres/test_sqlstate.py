@@ -19,8 +19,10 @@ AT = 'connection to server at "10.0.0.4", port 5432 failed: '
             'refused the connection: password authentication failed for user "postgres".',
         ),
         (
-            f'connection failed: {AT}FATAL:  no pg_hba.conf entry for host "192.0.2.2", SSL\n'
-            f'{AT}FATAL:  no pg_hba.conf entry for host "192.0.2.2", no encryption',
+            (
+                f'connection failed: {AT}FATAL:  no pg_hba.conf entry for host "192.0.2.2", SSL\n'
+                f'{AT}FATAL:  no pg_hba.conf entry for host "192.0.2.2", no encryption'
+            ),
             "ConnectionRefused",
             'refused the connection: no pg_hba.conf entry for host "192.0.2.2", SSL.',
         ),
@@ -30,8 +32,10 @@ AT = 'connection to server at "10.0.0.4", port 5432 failed: '
             "cannot be reached: Connection refused.",
         ),
         (
-            "Multiple connection attempts failed. All failures were:\n"
-            f'- host: "db", port: 5432, hostaddr: "::1": connection failed: {AT}Connection refused',
+            (
+                "Multiple connection attempts failed. All failures were:\n"
+                f'- host: "db", port: 5432, hostaddr: "::1": connection failed: {AT}Connection refused'
+            ),
             "ServerUnreachable",
             "cannot be reached: Connection refused.",
         ),

@@ -1,26 +1,19 @@
-"""What has no contender, only a limit: lag in the steady state, growth, downtime, many databases.
+"""What has no contender, only a limit, of the engine alone: lag in the steady state, growth.
 
-Owns those scenarios. Each yields ``Observation``s, which say what was seen and what it may be.
+Each scenario yields ``Observation``s, which say what was seen and what it may be.
 """
 
 from __future__ import annotations
 
 import subprocess
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks import data, ours
 from benchmarks.loads import wire
 from benchmarks.pair import Pair, contents
-from benchmarks.work import Clock
-from tests.support.databases import Database
-from tests.support.migrate import Mover, Task
 
 
 @dataclass(frozen=True)
@@ -34,14 +27,12 @@ class Observation:
     at_most: float | None = None
 
     @property
-    def verdict(self) -> str:
-        if self.at_most is None:
-            return " "
-        return "+" if self.value <= self.at_most else "-"
+    def reached(self) -> bool | None:
+        return None if self.at_most is None else self.value <= self.at_most
 
 
-class Observations:
-    """Makes them for one pair of servers."""
+class Engine:
+    """Scenarios of the engine by itself, for one pair of servers."""
 
     def __init__(self, pair: Pair, *, quick: bool) -> None:
         self._pair = pair
@@ -51,14 +42,12 @@ class Observations:
         return {
             "steady": self.steady,
             "tenfold": self.tenfold,
-            "downtime": self.downtime,
-            "many": self.many,
         }
 
     def steady(self) -> list[Observation]:
         """pgbench at half of what the source can do, for a while."""
         pair, seconds = self._pair, 10 if self._quick else 60
-        with self._databases("steady"):
+        with self._pair.databases("steady"):
             self._pgbench("steady", "-i", "-s", "10", "-q")
             pair.copy_all("steady", "steady_target")
             pair.source.run(f"CREATE PUBLICATION {ours.NAME} FOR ALL TABLES", "steady")
@@ -105,74 +94,10 @@ class Observations:
             ),
         ]
 
-    def downtime(self) -> list[Observation]:
-        """Cutover to COMPLETE by real workers: 100 tables, each with a foreign key."""
-        tables = 100
-        with self._databases("downtime") as (source, target):
-            script = "CREATE TABLE root (id int PRIMARY KEY);" + "".join(
-                f"CREATE TABLE child_{number} (id int PRIMARY KEY, root int REFERENCES root);"
-                for number in range(tables)
-            )
-            source.run(script)
-            target.run(script)
-            source.run("INSERT INTO root SELECT generate_series(1, 100)")
-            for number in range(tables):
-                source.run(
-                    f"INSERT INTO child_{number} SELECT i, i % 100 + 1"
-                    " FROM generate_series(1, 1000) i"
-                )
-            with _tasks() as mover:
-                task = mover.start(source, target)
-                task.ready()
-                clock = Clock()
-                task.finish()
-                seconds = clock()
-        return [
-            Observation(
-                "downtime",
-                f"cutover to COMPLETE, {tables} tables with foreign keys",
-                seconds,
-                "s",
-                2.0,
-            )
-        ]
-
-    def many(self) -> list[Observation]:
-        """Many tables in many databases: until every database copies."""
-        databases, tables = (4, 25) if self._quick else (20, 100)
-        script = data.small_tables(tables) + data.small_rows(tables, 10)
-        names = [f"many_{number}" for number in range(databases)]
-        try:
-            pairs: list[tuple[Database, Database]] = []
-            for name in names:
-                pairs.append(
-                    (self._create(self._pair.source, name), self._create(self._pair.target, name))
-                )
-                pairs[-1][0].run(script)
-                pairs[-1][1].run(data.small_tables(tables))
-            with _tasks() as mover:
-                clock = Clock()
-                tasks = [mover.start(*pair) for pair in pairs]
-                slowest = 0.0
-                for task in tasks:
-                    slowest = max(slowest, self._until_copying(task))
-                seconds = clock()
-                for task in tasks:
-                    task.cancel()
-        finally:
-            for name in names:
-                self._pair.source.drop_database(name)
-                self._pair.target.drop_database(name)
-        title = f"{databases} databases, {databases * tables:,} tables"
-        return [
-            Observation("many", f"{title}: planned, prepared and copied", seconds, "s", 30.0),
-            Observation("many", f"{title}: slowest answer of show meanwhile", slowest, "s"),
-        ]
-
     # -- the parts they are made of --------------------------------------------------------
 
     def _load(self, rows: int) -> dict[str, Any]:
-        with self._databases("tenfold") as (source, target):
+        with self._pair.databases("tenfold") as (source, target):
             source.run(data.NARROW_TABLE + data.narrow_rows(rows))
             target.run(data.NARROW_TABLE)
             source.run("VACUUM (FREEZE, ANALYZE)")
@@ -188,34 +113,6 @@ class Observations:
                 raise RuntimeError("wrong contents")
             return answer
 
-    def _until_copying(self, task: Task) -> float:
-        """Wait until the load is through; the slowest answer of ``show`` on the way."""
-        slowest = 0.0
-        while True:
-            clock = Clock()
-            state = task.state
-            slowest = max(slowest, clock())
-            if state == "READY_TO_COMPLETE":
-                return slowest
-            if state in {"FAILED", "VALIDATION_FAILED", "CANCELLED"}:
-                raise RuntimeError(task.story())
-            time.sleep(0.1)
-
-    @contextmanager
-    def _databases(self, name: str) -> Iterator[tuple[Database, Database]]:
-        source = self._create(self._pair.source, name)
-        target = self._create(self._pair.target, f"{name}_target")
-        try:
-            yield source, target
-        finally:
-            source.drop()
-            target.drop()
-
-    @staticmethod
-    def _create(server: Any, name: str) -> Database:
-        server.create_database(name)
-        return Database(server, name)
-
     def _transactions_a_second(self, *arguments: str) -> float:
         said = self._pgbench("steady", "-n", *arguments)
         line = next(line for line in said.splitlines() if line.startswith("tps ="))
@@ -229,13 +126,3 @@ class Observations:
             capture_output=True,
             text=True,
         ).stdout
-
-
-@contextmanager
-def _tasks() -> Iterator[Mover]:
-    with tempfile.TemporaryDirectory() as directory:
-        mover = Mover(Path(directory) / "dms-pg")
-        try:
-            yield mover
-        finally:
-            mover.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import packages
+from tests.support.databases import Database
 from tests.support.servers import Server
 
 # fsync is on: a target that loses data is no target. What happens at odd moments (autovacuum,
@@ -96,6 +97,22 @@ class Pair:
             for item in self.scratch.iterdir():
                 if item.is_dir():
                     shutil.rmtree(item, ignore_errors=True)
+
+    @contextmanager
+    def databases(self, name: str) -> Iterator[tuple[Database, Database]]:
+        """An empty database on either side."""
+        source = self.database("source", name)
+        target = self.database("target", f"{name}_target")
+        try:
+            yield source, target
+        finally:
+            source.drop()
+            target.drop()
+
+    def database(self, side: str, name: str) -> Database:
+        server = self.source if side == "source" else self.target
+        server.create_database(name)
+        return Database(server, name)
 
     def settle(self) -> None:
         """Write out what earlier runs left dirty, so that nobody pays for his predecessor."""

@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from benchmarks.pair import Pair
 from benchmarks.work import Clock, Result, children_cpu
+from tests.support import packages
 
 JOBS = "2"
 
@@ -147,6 +150,26 @@ class Peers:
         path = self.pair.scratch / name
         shutil.rmtree(path, ignore_errors=True)
         return path
+
+
+def versions(major: int) -> dict[str, str]:
+    """What takes part, as each says of itself."""
+    server = packages.find(major)
+    return {
+        "postgres": _says(str(server.bin / "postgres"), "--version"),
+        "pgDump": _says(str(server.program("pg_dump") or "pg_dump"), "--version"),
+        "pgcopydb": _says("pgcopydb", "--version"),
+        "psycopg": f"{psycopg.__version__} ({psycopg.pq.__impl__}, libpq {psycopg.pq.version()})",
+        "commit": _says("git", "-C", str(packages.ROOT), "describe", "--always", "--dirty"),
+    }
+
+
+def _says(*command: str) -> str:
+    """The first line it prints."""
+    if shutil.which(command[0]) is None:
+        return "not installed"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout.strip().splitlines() or [f"ended with {done.returncode}"])[0]
 
 
 def wait_for(pair: Pair, database: str, query: str, limit: float = 1800.0) -> None:

@@ -203,11 +203,13 @@ class Mover:
         source_login: Login | None = None,
         target_login: Login | None = None,
         target_by: Proxy | None = None,
+        others: Iterable[tuple[Database, Database]] = (),
         options: TaskOptions = DEFAULTS,
     ) -> Task:
         """Create a task and return at once.
 
         :param target_by: what the workers take for the target's address.
+        :param others: more databases of the same servers, all tables of each.
         """
         if not self._tasks:
             self.backend.services.create(
@@ -232,7 +234,7 @@ class Mover:
         task_input = TaskInput(
             _connection(source, source_login),
             _connection(target, target_login, target_by),
-            (database,),
+            (database, *(DatabaseInput(one.name, other.name) for one, other in others)),
         )
         task = Task(self.backend, where, source, target, self.directory, before, task_input)
         self._tasks.append(task)

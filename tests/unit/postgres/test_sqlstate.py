@@ -34,10 +34,10 @@ AT = 'connection to server at "10.0.0.4", port 5432 failed: '
         (
             (
                 "Multiple connection attempts failed. All failures were:\n"
-                f'- host: "db", port: 5432, hostaddr: "::1": connection failed: {AT}Connection refused'
+                f'- host: "db", port: 5432, hostaddr: "::1": connection failed: {AT}Host is down'
             ),
             "ServerUnreachable",
-            "cannot be reached: Connection refused.",
+            "cannot be reached: Host is down.",
         ),
         (
             f"connection failed: {AT}SSL error: certificate verify failed",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def probe(job: Job, plugin: str) -> tuple[Finding, ...]:
     """Whether the source has the plugin its changes are to be decoded with."""
-    if plugin == PGOUTPUT or plugins.loads(job.source, f"{job.source_object}_try", plugin):
+    if plugin == PGOUTPUT or plugins.loads(job.source, job.source_object, plugin):
         return ()
     found = plugins.missing(plugin)
     return (Finding(found.code, Severity.BLOCKER, "source", found.message, found.action),)

@@ -17,6 +17,8 @@ from azext_dms_pg.postgres.sqlstate import is_retryable, translate
 if TYPE_CHECKING:
     from azext_dms_pg.model.connection import Connection
 
+# Ends the names of slots that are gone in a moment.
+TRIAL = "_try"
 NO_SUCH_FILE = "58P01"
 _TEMPORARY_SLOTS_SINCE = 100000
 
@@ -27,9 +29,10 @@ def loads(source: Connection, slot: str, plugin: str) -> bool:
     Tried with a temporary slot. The server loads the plugin before it waits for running
     transactions to end, so that running out of time proves that the plugin is there.
 
-    :param slot: a name that is free.
+    :param slot: a name that is ours; the trial's is made from it.
     :raises ServerError: the source is gone.
     """
+    trial = slot + TRIAL
     with connect(source, "source", "look") as session:
         if session.info.server_version < _TEMPORARY_SLOTS_SINCE:
             return True
@@ -38,9 +41,9 @@ def loads(source: Connection, slot: str, plugin: str) -> bool:
                 session.execute("SET LOCAL statement_timeout = '2s'")
                 session.execute(
                     "SELECT FROM pg_catalog.pg_create_logical_replication_slot(%s, %s, true)",
-                    (slot, plugin),
+                    (trial, plugin),
                 )
-                session.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", (slot,))
+                session.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", (trial,))
         except psycopg.errors.UndefinedFile:
             return False
         except psycopg.errors.QueryCanceled:

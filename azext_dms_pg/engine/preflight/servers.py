@@ -19,8 +19,9 @@ _OLDEST_SOURCE = {90500: 90511, 90600: 90607}
 _OLDEST = 90500
 _OLDEST_TARGET = 100000
 _AZURE_RESTART = "az postgres flexible-server restart"
-# Copy streams, two for the stream, control, and a few for restoring and comparing.
-_OTHER_SESSIONS = 4
+# Beside the copy streams: two for the stream, control, the lookout, and a few for restoring and
+# comparing.
+_OTHER_SESSIONS = 5
 
 
 def source_too_old(case: Case) -> Iterator[Finding]:

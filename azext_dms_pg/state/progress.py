@@ -49,7 +49,8 @@ def reopen(store: Store, task: str) -> None:
             (TaskState.QUEUED.value, task),
         )
         connection.execute(
-            "UPDATE task_database SET state = ?, ended_on = NULL, problem = '', action = ''"
+            "UPDATE task_database SET state = ?, ended_on = NULL, problem = '', action = '',"
+            " activity = 'going on where it stood'"
             " WHERE task = ? AND state IN (?, ?, ?)",
             (MigrationState.UNDEFINED.value, task, *failed),
         )

@@ -106,11 +106,11 @@ options are one object with selected_databases and migration_level_settings.
 command(
     "dms project task cutover",
     "Complete an online migration: apply the last changes and hand over to the target.",
-    ("Cut over one database", f"{_TASK} --object-name Inventory"),
+    ("Cut over one database", f"{_TASK} --object-name dvdrental"),
     ("Cut over every database of the task", f"{_TASK}"),
     (
         "Let nobody write to the source from then on",
-        f"{_TASK} --object-name Inventory --make-source-read-only",
+        f"{_TASK} --object-name dvdrental --make-source-read-only",
     ),
     more="""
 Stop the applications that write to the source first, and wait for READY_TO_COMPLETE. The
@@ -164,7 +164,7 @@ command(
     "Compare the contents of source and target, table by table. Ends with exit code 1 when they"
     " differ.",
     ("Compare every database of a task", f"{_TASK} -o table"),
-    ("Compare one of them, and name up to 100 keys", f"{_TASK} --object-name Sales --limit 100"),
+    ("Compare one of them, and name up to 100 keys", f"{_TASK} --object-name dvdrental --limit 100"),
     more="""
 For each table both sides count the rows and add up a checksum of each row; where they differ, the
 keys of rows that are missing, extra or different are named. For local services only.

@@ -110,7 +110,7 @@ def _require_loaded(database: DatabaseRecord) -> None:
     if database.load_ended_on is None:
         raise ConflictError(
             f"Database {database.name!r} cannot be compared yet: it is {database.state} "
-            f"({database.activity or 'its full load has not ended'}).",
+            f"({database.activity.rstrip('.') or 'its full load has not ended'}).",
             "It has ended before that: see why with az dms project task show --expand output."
             if database.state.is_final
             else "Wait until its tables are copied: az dms project task watch --until ready",

@@ -267,7 +267,7 @@ def _require_ready(database: DatabaseRecord) -> None:
     if database.state.is_final or database.load_ended_on is None:
         raise ConflictError(
             f"Database {database.name!r} cannot be cut over: it is {database.state} "
-            f"({database.activity or 'its full load has not ended'}).",
+            f"({database.activity.rstrip('.') or 'its full load has not ended'}).",
             "It has ended: see why with az dms project task show --expand output."
             if database.state.is_final
             else "Wait for READY_TO_COMPLETE: az dms project task watch --until ready",

@@ -164,7 +164,10 @@ command(
     "Compare the contents of source and target, table by table. Ends with exit code 1 when they"
     " differ.",
     ("Compare every database of a task", f"{_TASK} -o table"),
-    ("Compare one of them, and name up to 100 keys", f"{_TASK} --object-name dvdrental --limit 100"),
+    (
+        "Compare one of them, and name up to 100 keys",
+        f"{_TASK} --object-name dvdrental --limit 100",
+    ),
     more="""
 For each table both sides count the rows and add up a checksum of each row; where they differ, the
 keys of rows that are missing, extra or different are named. For local services only.

@@ -4,10 +4,11 @@ SHELL := /bin/bash
 BIN := .venv/bin
 SEEDS ?= 20
 JOBS ?= 2
+SECONDS ?= 60
 ARGS ?=
 WHEEL_SOURCES := setup.py pyproject.toml $(shell find azext_dms_pg -name '*.py' -o -name '*.sql' -o -name '*.json' -o -name '*.html')
 
-.PHONY: help demo test check format wheel bench torture slow matrix clean venv-demo venv-dev
+.PHONY: help demo test check format wheel bench torture fuzz slow matrix clean venv-demo venv-dev
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +41,9 @@ bench: venv-dev ## Measure against native replication, pg_dump and pgcopydb (ARG
 
 torture: venv-dev ## Random faults, SEEDS=n of them
 	$(BIN)/python -m tests.torture --seeds $(SEEDS) $(ARGS)
+
+fuzz: venv-dev ## Bytes no server should send, SECONDS=n of them for each decoder
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 slow: venv-dev ## The tests that move much data
 	DMS_PG_TEST_BIG=1 $(BIN)/python -m pytest -m slow $(ARGS)

@@ -43,9 +43,9 @@ _FIRST_USER_OID = 16384
 _NAME_OID = 19
 _INSERT, _UPDATE = Operation.INSERT, Operation.UPDATE
 # Where an Insert or Update has its relation, the kind of its first tuple, and that tuple.
-_OID, _MARK, _TUPLE = slice(PAYLOAD + 1, PAYLOAD + 5), PAYLOAD + 5, PAYLOAD + 6
+_OID, _MARK, _TUPLE = slice(PAYLOAD + 1, PAYLOAD + 5), slice(PAYLOAD + 5, PAYLOAD + 6), PAYLOAD + 6
 _INSERT_KIND, _ROWS = pgoutput.INSERT, frozenset((pgoutput.INSERT, pgoutput.UPDATE))
-_BEGIN_KIND, _COMMIT_KIND, _NEW = pgoutput.BEGIN, pgoutput.COMMIT, pgoutput.NEW
+_BEGIN_KIND, _COMMIT_KIND, _NEW = pgoutput.BEGIN, pgoutput.COMMIT, bytes([pgoutput.NEW])
 
 
 class Feed(Protocol):

@@ -1,7 +1,7 @@
-"""Says whose locks a migration waits for, while it waits.
+"""Says whose locks a migration waits for, while it waits, and ends the wait when asked to stop.
 
 A thread beside the stages, which are deaf while a server keeps them waiting. Owns when to look and
-when to speak; ``postgres/blocking.py`` knows how to ask.
+when to act; ``postgres/blocking.py`` knows how to ask.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from azext_dms_pg.errors import DmsPgError, ServerError, StateError
-from azext_dms_pg.postgres.blocking import holders, in_words
+from azext_dms_pg.postgres.blocking import give_up, holders, in_words
 from azext_dms_pg.postgres.connect import connect
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.postgres.blocking import Holder
     from azext_dms_pg.postgres.connect import Side
     from azext_dms_pg.state.progress import Journal
@@ -34,9 +35,11 @@ _SILENCE = ("", "")
 class Lookout:
     """Looks at both servers every two seconds; a wait seen twice is told."""
 
-    def __init__(self, job: Job, journal: Journal) -> None:
+    def __init__(self, job: Job, journal: Journal, requests: Requests) -> None:
         self._reach = {"source": job.source, "target": job.target}
         self._journal = journal
+        self._stopping = requests.stopping
+        self._tidying = False
         self._sessions: dict[str, psycopg.Connection[Any]] = {}
         self._before: dict[str, set[int]] = {"source": set(), "target": set()}
         self._told = self._last = _SILENCE
@@ -51,6 +54,10 @@ class Lookout:
         self._thread.join(_CLOSE_PATIENCE)
         with suppress(StateError):
             self._journal.solved(self._told[0])
+
+    def tidy_up(self) -> None:
+        """From here on waits are worth it, also while stopping."""
+        self._tidying = True
 
     def explain(self, failure: DmsPgError) -> DmsPgError:
         """The same failure, with who held the lock that was not to be had."""
@@ -90,6 +97,9 @@ class Lookout:
     def _look(self, side: Side) -> tuple[str, str] | None:
         try:
             found = holders(self._session(side), side)
+            if self._stopping() and not self._tidying:
+                for waiting in {holder.waiting for holder in found}:
+                    give_up(waiting, side)
         except (DmsPgError, psycopg.Error):
             found = ()
             session = self._sessions.pop(side, None)

@@ -88,12 +88,13 @@ class Migration:
     def run(self) -> None:
         """Return when the database is complete, failed, cancelled, or a pause was asked for."""
         board = self._board = Board(self._journal)
-        lookout = self._lookout = Lookout(self._job, self._journal)
+        lookout = self._lookout = Lookout(self._job, self._journal, self._requests)
         try:
             self._requests.check()
             self._persist()
         except Interrupted:
             if self._requests.wanted() == "cancel":
+                lookout.tidy_up()
                 self._cancel()
             else:
                 self._journal.activity("paused")

@@ -116,8 +116,10 @@ def _clean_target(job: Job) -> bool:
         found = checkpoint.read(target, job.id)
         complete = found is not None and found.phase == checkpoint.COMPLETE
         if found is not None and not complete:
-            with target.transaction():
-                checkpoint.empty_filled(target, job.id)
+            # Before the load there is nothing of ours to take out, and no lock to wait for.
+            if found.phase != checkpoint.PREPARED:
+                with target.transaction():
+                    checkpoint.empty_filled(target, job.id)
             restore_everything(target, job.target, job.id, job.settings)
         checkpoint.forget(target, job.id)
         return complete

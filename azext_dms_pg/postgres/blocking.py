@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import Side, open_sessions
+from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.statements import statement
-
-if TYPE_CHECKING:
-    import psycopg
 
 _CAN_TELL_SINCE = 90600
 _LONGEST_QUERY = 100
 # A backslash escapes in E'' and may as well everywhere: rather hide too much.
 _CONSTANTS = re.compile(r"'(?:[^'\\]|\\.|'')*(?:'|$)|\$(\w*)\$.*?(?:\$\1\$|$)", re.DOTALL)
 _NAMED_AT_MOST = 3
+_CANCEL_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
 class Holder:
     """Somebody who holds what we wait for.
 
+    :param waiting: our session that waits.
     :param wanted: the table, empty when it is rows of one.
     :param pid: 0 for a prepared transaction.
     :param prepared: names of the prepared transactions of the database, if it is one.
     """
 
+    waiting: int
     wanted: str
     pid: int
     user: str
@@ -58,12 +61,25 @@ class Holder:
 def holders(session: psycopg.Connection[Any], side: Side) -> tuple[Holder, ...]:
     """Who keeps sessions of this process waiting on that side."""
     version = session.info.server_version
-    ours = open_sessions(side)
+    ours = list(open_sessions(side))
     if version < _CAN_TELL_SINCE or not ours:
         return ()
     query = statement("locks", "holders", version)
     with translated(side, "asking who holds a lock"):
         return tuple(Holder(*row) for row in session.execute(query, {"ours": ours}).fetchall())
+
+
+def give_up(waiting: int, side: Side) -> None:
+    """Cancel what that session of ours is waiting for.
+
+    :raises ServerError: the server cannot be reached.
+    """
+    session = open_sessions(side).get(waiting)
+    if session is not None:
+        try:
+            session.cancel_safe(timeout=_CANCEL_PATIENCE)
+        except psycopg.Error as error:
+            raise translate(error, side, "cancelling a statement") from error
 
 
 def in_words(found: tuple[Holder, ...], side: Side) -> tuple[str, str]:

@@ -109,10 +109,10 @@ def connect(
     return opened
 
 
-def open_sessions(side: Side) -> list[int]:
-    """Process ids of the sessions of this process on that server; walsenders are not among them."""
+def open_sessions(side: Side) -> dict[int, psycopg.Connection[Any]]:
+    """This process's sessions on that server by their process id; walsenders are not among them."""
     with _opening:
-        return [one.info.backend_pid for one in _open_sessions[side] if not one.closed]
+        return {one.info.backend_pid: one for one in _open_sessions[side] if not one.closed}
 
 
 def connect_replication(

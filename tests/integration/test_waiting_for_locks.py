@@ -117,6 +117,46 @@ def test_a_row_and_a_prepared_transaction(source: Database, target: Database, mo
     assert not task.compare().differences
 
 
+def test_a_cancel_does_not_wait_for_a_lock(
+    source: Database, target: Database, mover: Mover
+) -> None:
+    """Before the load there is nothing to undo that would need it."""
+    source.run(T + "INSERT INTO t VALUES (1, 'one')")
+    target.run(T)
+    with _locked(target, "LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE") as holder:
+        task = mover.start(source, target)
+        _names(task, holder, "target", "public.t")
+        task.cancel()
+    assert not task.problem()
+    assert source.run("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+
+
+def test_a_cancel_says_what_it_needs_a_lock_for(
+    source: Database, target: Database, mover: Mover
+) -> None:
+    source.run(T + "INSERT INTO t VALUES (1, 'one')")
+    target.run(T)
+    task = mover.start(source, target)
+    task.ready()
+    with _locked(target, "LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE") as holder:
+        source.run("INSERT INTO t VALUES (2, 'two')")
+        _names(task, holder, "target", "public.t")
+        task.backend.tasks.cancel(task.where)
+        task.reach("CANCELLING")
+        # The source is free already, whatever holds up the target.
+        task.until(
+            lambda: (
+                not source.run(
+                    "SELECT FROM pg_replication_slots WHERE database = current_database()"
+                )
+            ),
+            "the slot gone",
+        )
+        _names(task, holder, "target", "public.t")
+    task.end("Canceled")
+    assert target.value("SELECT count(*) FROM t") == 0
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

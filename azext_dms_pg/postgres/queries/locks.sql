@@ -2,7 +2,7 @@
 
 -- What each of our sessions waits for, and whom. A prepared transaction has no process.
 -- name: holders
-SELECT coalesce(wanted.relation::pg_catalog.regclass::text, ''),
+SELECT a.pid, coalesce(wanted.relation::pg_catalog.regclass::text, ''),
        coalesce(b.pid, 0),
        coalesce(b.usename::text, ''), coalesce(b.application_name, ''), coalesce(b.state, ''),
        coalesce(pg_catalog.date_trunc('second', b.xact_start)::text, ''), coalesce(b.query, ''),
@@ -17,4 +17,4 @@ SELECT coalesce(wanted.relation::pg_catalog.regclass::text, ''),
  WHERE a.pid = ANY(%(ours)s)
    AND a.wait_event_type = 'Lock'
    AND holder.pid <> ALL(%(ours)s)
- ORDER BY 2, 1
+ ORDER BY 3, 2

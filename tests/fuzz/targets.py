@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from azext_dms_pg.cli import lenient
+from azext_dms_pg.engine.faults import BinaryImpossibleError
 from azext_dms_pg.engine.feeds import Feed, PgoutputFeed, TextFeed
 from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.postgres import sieve, walsender
@@ -67,7 +68,7 @@ def _feed(make: Callable[[], Feed], beginning: tuple[bytes, ...]) -> Target:
 
     def run(data: bytes) -> None:
         feed = make()
-        with suppress(MigrationError):
+        with suppress(MigrationError, BinaryImpossibleError):
             for message in beginning:
                 feed.take([_frame(message)])
             at = 0

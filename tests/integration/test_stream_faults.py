@@ -191,6 +191,38 @@ def test_hazard_12_the_slot_is_lost(
     task.cancel()
 
 
+# In the place of four bytes of length, of a message's kind, of a word.
+SPOILT = {
+    "an absurd length": ("pgoutput", b"\0\0\0\x08spoil me", b"\x7f\xff\xff\xffspoil me"),
+    "a length that is negative": ("pgoutput", b"\0\0\0\x08spoil me", b"\xff\xff\xff\xfespoil me"),
+    "a length that leaves bytes over": ("pgoutput", b"\0\0\0\x08spoil me", b"\0\0\0\x07spoil me"),
+    "a value without an end": ("test_decoding", b"'spoil me'", b"'spoil me "),
+    "an operation nobody knows": ("test_decoding", b": INSERT: id", b": UPSERT: id"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_server_that_sends_nonsense(
+    mover: Mover, both: tuple[Database, Database], make_proxy: MakeProxy, how: str
+) -> None:
+    """Refused in words, nothing of it written; once the server talks sense all is as it was."""
+    source, target = both
+    plugin, old, new = SPOILT[how]
+    proxy = make_proxy(source.server)
+    task = mover.start(source, target, source_settings={"plugin": plugin}, source_by=proxy)
+    task.ready()
+    proxy.spoil(old, new)
+    source.run("INSERT INTO t VALUES (1, 'spoil me')")
+    task.until(lambda: proxy.spoiled == 1, "a spoilt message")
+    task.end("Failed")
+    (error,) = task.show()["errors"]
+    assert "source sent" in error["message"], error
+    assert target.value("SELECT count(*) FROM t") == 0
+    task.backend.tasks.restart(task.where)
+    task.ready()
+    _finish(task)
+
+
 def _dropped(source: Database) -> bool:
     source.run(
         "DO $$ BEGIN"

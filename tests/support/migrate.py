@@ -202,13 +202,14 @@ class Mover:
         source_settings: Mapping[str, str] | None = None,
         source_login: Login | None = None,
         target_login: Login | None = None,
+        source_by: Proxy | None = None,
         target_by: Proxy | None = None,
         others: Iterable[tuple[Database, Database]] = (),
         options: TaskOptions = DEFAULTS,
     ) -> Task:
         """Create a task and return at once.
 
-        :param target_by: what the workers take for the target's address.
+        :param source_by: what the workers take for the source's address; ``target_by`` likewise.
         :param others: more databases of the same servers, all tables of each.
         """
         if not self._tasks:
@@ -232,7 +233,7 @@ class Mover:
             source_setting=dict(source_settings or {}),
         )
         task_input = TaskInput(
-            _connection(source, source_login),
+            _connection(source, source_login, source_by),
             _connection(target, target_login, target_by),
             (database, *(DatabaseInput(one.name, other.name) for one, other in others)),
         )

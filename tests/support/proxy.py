@@ -57,6 +57,8 @@ class Proxy:
         self._refusing = False
         self._drop_commits = 0
         self._deaf = False
+        self._spoiling: tuple[bytes, bytes] | None = None
+        self.spoiled = 0
         self._closed = False
         self.connections = 0
         self.dropped_commits = 0
@@ -96,6 +98,10 @@ class Proxy:
     def drop_commit_reply(self, times: int = 1) -> None:
         """Forward the next COMMIT, wait for the server to have done it, and cut unanswered."""
         self._drop_commits += times
+
+    def spoil(self, old: bytes, new: bytes) -> None:
+        """Put ``new`` where the server says ``old`` next (in one piece)."""
+        self._spoiling = (old, new)
 
     # -- life ------------------------------------------------------------------------------
 
@@ -167,6 +173,14 @@ class Proxy:
             tail = data[-16:]
             link.server.sendall(data)
 
+    def _spoiled(self, data: bytes) -> bytes:
+        if self._spoiling is None or self._spoiling[0] not in data:
+            return data
+        old, new = self._spoiling
+        self._spoiling = None
+        self.spoiled += 1
+        return data.replace(old, new, 1)
+
     def _to_client(self, link: _Link) -> None:
         answer = b""
         while data := self._receive(link, link.server):
@@ -178,7 +192,7 @@ class Proxy:
                     self.dropped_commits += 1
                     return
             if not self._deaf:
-                link.client.sendall(data)
+                link.client.sendall(self._spoiled(data))
 
 
 def _has_commit(seen: bytes, new: bytes) -> bool:

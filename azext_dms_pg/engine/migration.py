@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from azext_dms_pg.engine import cutover, undo
+from azext_dms_pg.engine import cutover, ending
 from azext_dms_pg.engine.board import Board
 from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.constancy import as_planned, unplaced
@@ -33,7 +33,6 @@ from azext_dms_pg.engine.parts import source_oid
 from azext_dms_pg.engine.plan import make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.probe import probe
-from azext_dms_pg.engine.protecting import release_source
 from azext_dms_pg.engine.schema_copy import copy_schema
 from azext_dms_pg.engine.statistics import collect_statistics
 from azext_dms_pg.errors import (
@@ -44,7 +43,7 @@ from azext_dms_pg.errors import (
     ServerError,
     StateError,
 )
-from azext_dms_pg.model.states import CommandState, MigrationState, Severity
+from azext_dms_pg.model.states import MigrationState, Severity
 from azext_dms_pg.postgres import checkpoint, publication, replication
 from azext_dms_pg.postgres.catalog import survey
 from azext_dms_pg.postgres.connect import connect
@@ -95,34 +94,15 @@ class Migration:
         except Interrupted:
             if self._requests.wanted() == "cancel":
                 lookout.tidy_up()
-                self._cancel()
+                ending.cancel(self._job, self._journal, self._requests)
             else:
                 self._journal.activity("paused")
         except DmsPgError as error:
             log.error("%s: %s %s", error.code, error.message, error.action)  # noqa: TRY400 - no row data in logs
-            self._fail(error)
+            ending.fail(self._job, self._journal, self._requests, error, begun=self._begun)
         finally:
             lookout.close()
             board.close()
-
-    def _fail(self, error: DmsPgError) -> None:
-        """Say why this cannot go on, and what it still holds on the source."""
-        severity = "error" if self._begun else "blocker"
-        self._journal.event(severity, error.code, message=error.message, action=error.action)
-        if not self._begun:
-            self._journal.state(MigrationState.VALIDATION_FAILED, error.message)
-            return
-        command = self._requests.cutover()
-        if command is not None:
-            self._requests.set_cutover(command, CommandState.FAILED, error.message)
-        kept = undo.keeps_slot(self._job)
-        self._journal.state(
-            MigrationState.FAILED,
-            f"{error.message} The slot {self._job.source_object} on the source is kept, so that "
-            "restart can go on; cancel the task to let the source discard its WAL."
-            if kept
-            else error.message,
-        )
 
     def _persist(self) -> None:
         """Advance; after a lost connection wait and advance again, for as long as it takes."""
@@ -369,36 +349,6 @@ class Migration:
         checkpoint.forget(target, self._job.id)
         self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
         cutover.close_command(self._requests)
-
-    def _cancel(self) -> None:
-        self._journal.state(MigrationState.CANCELLING, "removing what the migration made")
-        self._release_source()
-        leftovers = undo.undo(self._job)
-        if leftovers is None:
-            # Everything had been done but the tidying; there was nothing left to cancel.
-            self._journal.state(MigrationState.COMPLETE, "was complete before the cancel came")
-            return
-        for leftover in leftovers:
-            self._journal.event(
-                "error", "LeftBehind", subject=leftover.side, message=leftover.message,
-                action=leftover.action,
-            )  # fmt: skip
-        self._journal.state(
-            MigrationState.CANCELLED, "cancelled" if not leftovers else "cancelled with leftovers"
-        )
-
-    def _release_source(self) -> None:
-        try:
-            release_source(self._job, self._requests)
-        except DmsPgError as error:
-            self._journal.event(
-                "error",
-                "LeftBehind",
-                subject="source",
-                message=f"The source database is still read-only. {error.message}",
-                action=f'ALTER DATABASE "{self._job.source.database}" RESET '
-                "default_transaction_read_only;",
-            )
 
 
 class _GoOnError(DmsPgError):

@@ -223,6 +223,10 @@ class Following:
         missing = drift(source, target, self._plan)
         if not missing and not isinstance(error, SchemaDriftError):
             return False
+        if missing and self._state is MigrationState.READY_TO_COMPLETE:
+            # A cutover that is asked for now could not end before the target has them.
+            self._state = MigrationState.RUNNING
+            self._journal.state(self._state, "waiting for the target to get the source's schema")
         while missing:
             self._board.flush()
             self._journal.problem(

@@ -84,9 +84,11 @@ def test_pauses_with_the_statement_and_goes_on(
         assert part in statement
     migration = task.level("MigrationLevelOutput")[0]
     assert migration["state"] == "ACTION_REQUIRED"
+    assert task.state == "RUNNING"
     assert task.show()["state"] == "Running"
     target.run(statement)
     task.until(lambda: not task.problem(), "going on by itself")
+    task.ready()
     source.run("INSERT INTO other VALUES (3)")
     task.finish()
     report = task.compare(catalogue_before=None)

@@ -15,7 +15,7 @@ import psycopg
 
 from azext_dms_pg.errors import DmsPgError, ServerError, StateError
 from azext_dms_pg.postgres.blocking import give_up, holders, in_words
-from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.connect import busy_sessions, connect
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.job import Job
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from azext_dms_pg.postgres.connect import Side
     from azext_dms_pg.state.progress import Journal
 
-_LOOK_EVERY = 2.0
+_LOOK_EVERY = 1.0
+# Looks without any suspicion after which a server is left alone again.
+_QUIET_LOOKS = 30
 _CLOSE_PATIENCE = 2.0
 # After a lock was not to be had in time, what was seen so many seconds ago explains it.
 _FRESH = 10.0
@@ -33,7 +35,7 @@ _SILENCE = ("", "")
 
 
 class Lookout:
-    """Looks at both servers every two seconds; a wait seen twice is told."""
+    """Asks a server that has kept a session busy for two looks; a wait seen twice is told."""
 
     def __init__(self, job: Job, journal: Journal, requests: Requests) -> None:
         self._reach = {"source": job.source, "target": job.target}
@@ -41,6 +43,8 @@ class Lookout:
         self._stopping = requests.stopping
         self._tidying = False
         self._sessions: dict[str, psycopg.Connection[Any]] = {}
+        self._quiet = {"source": 0, "target": 0}
+        self._busy: dict[str, frozenset[int]] = {"source": frozenset(), "target": frozenset()}
         self._before: dict[str, set[int]] = {"source": set(), "target": set()}
         self._told = self._last = _SILENCE
         self._last_at = 0.0
@@ -79,8 +83,8 @@ class Lookout:
             # themselves.
             with suppress(StateError):
                 self._tell(self._look("target") or self._look("source") or _SILENCE)
-        for session in self._sessions.values():
-            session.close()
+        for side in tuple(self._sessions):
+            self._leave(side)
 
     def _tell(self, words: tuple[str, str]) -> None:
         if self._closed.is_set():
@@ -95,6 +99,8 @@ class Lookout:
             self._told = _SILENCE
 
     def _look(self, side: Side) -> tuple[str, str] | None:
+        if not self._suspects(side):
+            return None
         try:
             found = holders(self._session(side), side)
             if self._stopping() and not self._tidying:
@@ -102,11 +108,26 @@ class Lookout:
                     give_up(waiting, side)
         except (DmsPgError, psycopg.Error):
             found = ()
-            session = self._sessions.pop(side, None)
-            if session is not None:
-                session.close()
+            self._leave(side)
         lasting = self._lasting(side, found)
         return in_words(lasting, side) if lasting else None
+
+    def _suspects(self, side: Side) -> bool:
+        """Whether a session has been busy since the last look; costs the server nothing."""
+        before, self._busy[side] = self._busy[side], busy_sessions(side)
+        if before & self._busy[side]:
+            self._quiet[side] = 0
+            return True
+        self._before[side].clear()
+        self._quiet[side] += 1
+        if self._quiet[side] > _QUIET_LOOKS:
+            self._leave(side)
+        return False
+
+    def _leave(self, side: str) -> None:
+        session = self._sessions.pop(side, None)
+        if session is not None:
+            session.close()
 
     def _lasting(self, side: Side, found: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Those that were in the way the last time, too."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 from psycopg.client_cursor import ClientCursor
+from psycopg.pq import TransactionStatus
 
 from azext_dms_pg.postgres.sqlstate import translate_connect
 
@@ -113,6 +114,15 @@ def open_sessions(side: Side) -> dict[int, psycopg.Connection[Any]]:
     """This process's sessions on that server by their process id; walsenders are not among them."""
     with _opening:
         return {one.info.backend_pid: one for one in _open_sessions[side] if not one.closed}
+
+
+def busy_sessions(side: Side) -> frozenset[int]:
+    """Those of them that wait for an answer at this moment, as far as this process knows."""
+    return frozenset(
+        pid
+        for pid, session in open_sessions(side).items()
+        if session.info.transaction_status is TransactionStatus.ACTIVE
+    )
 
 
 def connect_replication(

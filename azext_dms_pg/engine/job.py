@@ -25,6 +25,7 @@ class Job:
     :param source: connection to the source database.
     :param target: connection to the target database.
     :param slots: directory of the lock files that bound the copy streams of the whole task.
+    :param task_ids: the ids of all databases that migrate in this task, this one among them.
     :param owner: short text that is the same for every worker of this database that runs one
         after the other, and for no other; shown in the names of sessions.
     """
@@ -37,8 +38,18 @@ class Job:
     slots: Path
     options: TaskOptions = DEFAULTS
     owner: str = ""
+    task_ids: tuple[str, ...] = ()
 
     @property
     def source_object(self) -> str:
         """Name of the slot and of the publication on the source."""
-        return "dms_pg_" + hashlib.sha256(self.id.encode()).hexdigest()[:12]
+        return _source_object(self.id)
+
+    @property
+    def source_objects(self) -> frozenset[str]:
+        """Names of the slots the whole task needs."""
+        return frozenset(map(_source_object, (self.id, *self.task_ids)))
+
+
+def _source_object(migration_id: str) -> str:
+    return "dms_pg_" + hashlib.sha256(migration_id.encode()).hexdigest()[:12]

@@ -187,7 +187,9 @@ class Migration:
         surveys = survey(source), survey(target, contents=True)
         plan = make_plan(*surveys, self._job.database, self._job.settings)
         findings = noticed + probe(self._job, plan.plugin)
-        findings += preflight(*surveys, self._job.database, self._job.settings)
+        findings += preflight(
+            *surveys, self._job.database, self._job.settings, self._job.source_objects
+        )
         self._journal.findings(findings)
         blockers = [item for item in findings if item.severity is Severity.BLOCKER]
         if blockers:

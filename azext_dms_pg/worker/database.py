@@ -47,6 +47,7 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
             slots=directory.run / f"{task_id}.slots",
             options=TaskOptions.of_json(task.options),
             owner=_owner(lock),
+            task_ids=tuple(f"{task_id}-{each}" for each in range(len(whole.databases))),
         )
         write_to_file(directory, task_id, str(ordinal), passwords(whole), database=database.name)
         journal = LoggedJournal(store, task_id, ordinal)

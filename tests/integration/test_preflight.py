@@ -24,6 +24,7 @@ def findings(
     target: Database,
     *tables: str,
     logins: tuple[Login | None, Login | None] = (None, None),
+    slots: frozenset[str] = frozenset(),
     **settings: str,
 ) -> tuple[Finding, ...]:
     asked = DatabaseInput(source.name, target.name, tables or None, migration_setting=settings)
@@ -32,6 +33,7 @@ def findings(
         surveyed(target, contents=True, login=logins[1]),
         asked,
         MigrationSettings.of(asked),
+        slots or frozenset({"dms_pg_one"}),
     )
 
 
@@ -266,6 +268,20 @@ def test_partitions_made_later(
         assert ("LaterPartitionsNotFollowed" in found) is expected
 
 
+def test_slots_for_all_databases_of_the_task(
+    own_server: Callable[..., Server], target: Database
+) -> None:
+    """A task of three must not begin with two of them."""
+    server = own_server(17, settings={"max_replication_slots": 3, "max_wal_senders": 3})
+    source = Database(server, "postgres")
+    slots = frozenset({"dms_pg_a", "dms_pg_b", "dms_pg_c"})
+    server.run("SELECT pg_create_logical_replication_slot('dms_pg_a', 'pgoutput')")
+    assert not {"NoFreeSlot", "NoFreeWalSender"} & codes(findings(source, target, slots=slots))
+    server.run("SELECT pg_create_physical_replication_slot('standby')")
+    assert "NoFreeSlot" in codes(findings(source, target, slots=slots))
+    assert "NoFreeWalSender" in codes(findings(source, target, slots=slots | {"dms_pg_d"}))
+
+
 def test_same_database(source: Database) -> None:
     source.run(T)
     assert "SourceIsTarget" in codes(findings(source, source))
@@ -294,7 +310,7 @@ def test_transactions_in_the_way(servers: Servers, make_database: MakeDatabase) 
             open_transactions=tuple(replace(one, seconds=900.0) for one in seen.open_transactions),
         )
         asked = DatabaseInput(source.name, target.name)
-        found = preflight(old, surveyed(target), asked, MigrationSettings())
+        found = preflight(old, surveyed(target), asked, MigrationSettings(), frozenset({"s"}))
         by_code = {one.code: one for one in found}
         assert str(writer.info.backend_pid) in by_code["LongTransaction"].remedy
         other.execute(by_code["PreparedTransaction"].remedy.encode())

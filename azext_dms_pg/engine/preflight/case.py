@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """Both surveys, what the user asked for, and what would be done about it."""
+    """Both surveys, what the user asked for, and what would be done about it.
+
+    :param slots: names of the slots that all databases of the task will have on the source.
+    """
 
     source: Survey
     target: Survey
@@ -33,6 +36,7 @@ class Case:
     settings: MigrationSettings
     selection: Selection
     plan: Plan
+    slots: frozenset[str]
 
     @cached_property
     def sources(self) -> tuple[Relation, ...]:

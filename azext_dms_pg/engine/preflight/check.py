@@ -35,9 +35,16 @@ _SHOWN = 25
 
 
 def preflight(
-    source: Survey, target: Survey, database: DatabaseInput, settings: MigrationSettings
+    source: Survey,
+    target: Survey,
+    database: DatabaseInput,
+    settings: MigrationSettings,
+    slots: frozenset[str],
 ) -> tuple[Finding, ...]:
-    """All findings, blockers first; the same input gives the same list."""
+    """All findings, blockers first; the same input gives the same list.
+
+    :param slots: names of the slots that all databases of the task will have on the source.
+    """
     case = Case(
         source=source,
         target=target,
@@ -45,6 +52,7 @@ def preflight(
         settings=settings,
         selection=select(source, database.selected_tables),
         plan=make_plan(source, target, database, settings),
+        slots=slots,
     )
     found = [finding for topic in TOPICS for check in topic for finding in check(case)]
     found.sort(key=lambda finding: _ORDER.index(finding.severity))

@@ -53,27 +53,30 @@ def slots(case: Case) -> Iterator[Finding]:
     limit = number(server, "max_replication_slots")
     # The task's other databases may be trying their plugin just now.
     taken = [slot for slot in server.slots if not slot.name.endswith(TRIAL)]
-    if len(taken) >= limit:
+    needed = len(case.slots - {slot.name for slot in taken})
+    if len(taken) + needed > limit:
         yield blocker(
             "NoFreeSlot",
             "source",
-            f"The source allows {limit} replication slots and has {len(taken)}; each "
-            "migrating database needs one.",
-            f"ALTER SYSTEM SET max_replication_slots = {limit + 5}; -- then restart the source; or "
-            "drop a slot nobody uses, with pg_drop_replication_slot.",
+            f"The source allows {limit} replication slots and has {len(taken)}; this task needs "
+            f"{needed} more, one a database.",
+            f"ALTER SYSTEM SET max_replication_slots = {len(taken) + needed + 4}; -- then restart "
+            "the source; or drop a slot nobody uses, with pg_drop_replication_slot.",
         )
 
 
 def senders(case: Case) -> Iterator[Finding]:
     server = case.source.server
     limit = number(server, "max_wal_senders")
-    if server.senders >= limit:
+    needed = len(case.slots - {slot.name for slot in server.slots if slot.active})
+    if server.senders + needed > limit:
         yield blocker(
             "NoFreeWalSender",
             "source",
-            f"The source allows {limit} WAL senders and has {server.senders} at work; each "
-            "migrating database needs one.",
-            f"ALTER SYSTEM SET max_wal_senders = {limit + 10}; -- then restart the source.",
+            f"The source allows {limit} WAL senders and has {server.senders} at work; this task "
+            f"needs {needed} more, one a database.",
+            f"ALTER SYSTEM SET max_wal_senders = {server.senders + needed + 4}; -- then restart "
+            "the source.",
         )
 
 

@@ -27,6 +27,7 @@ setup(
     package_data={
         "azext_dms_pg": ["azext_metadata.json", "**/*.sql", "*.sql", "**/*.html", "py.typed"],
     },
+    # The tests have been run with these very versions, too.
     install_requires=[
         # 3.3.9 is the first whose execute() enters COPY_BOTH, which streaming needs.
         "psycopg[binary]>=3.3.9",

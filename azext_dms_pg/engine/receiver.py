@@ -29,6 +29,8 @@ _REPORT_EVERY = 0.25
 """wal_sender_timeout may be as short as a second."""
 _ASK_EVERY = 0.5
 _ROOM_PAUSE = 0.1
+# The source has more, we wait for it, and it does not say a word about it.
+_STUCK_AFTER = 5.0
 # An idle database on a busy cluster: its slot moves on this often (hazard 11).
 _IDLE_PROGRESS = 5.0
 # Once this much is collapsed, the rest waits at the source.
@@ -70,6 +72,8 @@ class Receiver:
         """Microseconds our clock is ahead of the source's."""
         self._safe = progress
         """Everything before it has been sent; known from keepalives."""
+        self._seen = progress
+        self._moved = time.monotonic()
         self.server_lsn = progress
         self.behind_since: float | None = time.monotonic()
         """Since when the source is known to have more than we applied."""
@@ -101,6 +105,7 @@ class Receiver:
         if wal_end.poll(_ASK_EVERY):
             self.server_lsn = max(self.server_lsn, wal_end.known)
             self._judge(wal_end.known)
+            self._push_on(wal_end)
         self._offer(drained=not frames)
 
     # -- what the source says ----------------------------------------------------------------
@@ -124,6 +129,15 @@ class Receiver:
             self.behind_since = None
         elif self.behind_since is None:
             self.behind_since = time.monotonic()
+
+    def _push_on(self, wal_end: WalEnd) -> None:
+        """Have the source write something when its walsender seems to wait for that."""
+        seen, now = max(self._safe, self.received_lsn), time.monotonic()
+        if seen != self._seen or self.behind_since is None:
+            self._seen, self._moved = seen, now
+        elif self.settled and now - self._moved > _STUCK_AFTER:
+            self._moved = now
+            wal_end.push()
 
     @property
     def settled(self) -> bool:

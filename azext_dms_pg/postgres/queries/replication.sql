@@ -36,6 +36,11 @@ SELECT system_identifier::text FROM pg_catalog.pg_control_system()
 SELECT (pg_catalog.pg_current_wal_flush_lsn() - '0/0')::text                    -- since 10
 SELECT (pg_catalog.pg_current_xlog_location() - '0/0')::text                    -- until 9
 
+-- A page of WAL that means nothing; answers like wal_end.
+-- name: push
+SELECT (pg_catalog.pg_logical_emit_message(true, 'dms_pg_push', pg_catalog.repeat(' ', 8192))
+        - '0/0')::text                                                          -- since 9
+
 -- name: fence
 SELECT pg_catalog.pg_logical_emit_message(true, 'dms_pg', %(nonce)s::text),
        pg_catalog.txid_current() & 4294967295

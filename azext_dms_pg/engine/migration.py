@@ -119,6 +119,8 @@ class Migration:
                 failure = lookout.explain(told)
                 if not _worth_another_try(failure):
                     raise failure from None
+                # The lookout ends a wait for a lock because somebody wants us to stop.
+                self._requests.check()
                 if not self._begun and attempt >= _ATTEMPTS_BEFORE_BEGIN:
                     raise failure from None
                 log.warning("%s", failure.message)

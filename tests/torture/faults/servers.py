@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from tests.support.servers import Server
 
@@ -19,7 +22,20 @@ def _crash(case: Case, server: Server) -> None:
         server.immediate_restart()
 
 
+def _tear(case: Case) -> None:
+    """Have the crash come in the middle of a long record: whole pages are flushed, its end is not.
+
+    Not one of ours, and not of a transaction: no reader of a slot is to see it.
+    """
+    if case.random.random() < 0.5:
+        length = case.random.randint(20_000, 120_000)
+        with contextlib.suppress(psycopg.Error):
+            case.source.run(f"SELECT pg_logical_emit_message(false, 'torn', repeat('x', {length}))")
+            time.sleep(case.random.uniform(0, 0.5))
+
+
 def crash_source(case: Case) -> bool:
+    _tear(case)
     _crash(case, case.pair.source)
     return True
 
@@ -37,6 +53,7 @@ def crash_target_often(case: Case) -> bool:
 
 
 def crash_both(case: Case) -> bool:
+    _tear(case)
     case.pair.source.stop("immediate")
     case.pair.target.stop("immediate")
     case.pair.target.run_again()

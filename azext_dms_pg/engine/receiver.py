@@ -131,7 +131,7 @@ class Receiver:
             self.behind_since = time.monotonic()
 
     def _push_on(self, wal_end: WalEnd) -> None:
-        """Have the source write something when its walsender seems to wait for that."""
+        """Have the source write something when its walsender seems to wait for that (hazard 26)."""
         seen, now = max(self._safe, self.received_lsn), time.monotonic()
         if seen != self._seen or self.behind_since is None:
             self._seen, self._moved = seen, now

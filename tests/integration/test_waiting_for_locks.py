@@ -67,6 +67,21 @@ def test_while_checking(source: Database, target: Database, mover: Mover) -> Non
     task.refused()
 
 
+@pytest.mark.slow
+def test_a_lock_that_was_not_to_be_had(source: Database, target: Database, mover: Mover) -> None:
+    """Dropping a foreign key gives up after a while, so that others do not queue behind it."""
+    source.run(KEYED)
+    target.run(KEYED)
+    with _locked(target, "LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE") as holder:
+        task = mover.start(source, target)
+        _names(task, holder, "target", "public.t")
+        task.until(lambda: "lock timeout" in task.problem(), "the end of a wait")
+        _names(task, holder, "target", "public.t")
+    task.ready()
+    task.finish()
+    assert not task.compare().differences
+
+
 def test_while_copying_from_the_source(source: Database, target: Database, mover: Mover) -> None:
     source.run(T + "INSERT INTO t VALUES (1, 'one')")
     target.run(T)

@@ -96,13 +96,13 @@ class ReplicationStream:
         found: list[bytes] = []
         size = 0
         try:
-            get = self._pgconn.get_copy_data
+            get, keep = self._pgconn.get_copy_data, found.append
             waited = False
             while size < _ROUND_BYTES:
                 length, frame = get(1)
                 if length > 0:
                     size += length
-                    found.append(bytes(frame))
+                    keep(bytes(frame))
                 elif length < 0:
                     raise self._ended()
                 elif found or waited:
@@ -168,7 +168,7 @@ class WalEnd:
             if version >= _MESSAGES_SINCE
             else b""
         )
-        self._pushing = False
+        self._wanted = self._pushed = False
         self._connection.pgconn.nonblocking = 1
         self._asked: float | None = None
         self._last = 0.0
@@ -189,8 +189,8 @@ class WalEnd:
                 if not pgconn.is_busy():
                     return self._take(pgconn)
             elif now - self._last >= every:
-                pgconn.send_query(self._push if self._pushing else self._query)
-                self._pushing = False
+                pgconn.send_query(self._push if self._wanted else self._query)
+                self._pushed, self._wanted = self._wanted, False
                 pgconn.flush()
                 self._asked = self._last = now
         except psycopg.Error as error:
@@ -203,12 +203,16 @@ class WalEnd:
         A walsender that meets a record the source could not finish before it crashed may wait for
         WAL as far as the record would have gone (seen with 16.2); an idle source writes none.
         """
-        self._pushing = self._push != b""
+        self._wanted = self._push != b""
 
     def _take(self, pgconn: Any) -> bool:
         self._asked = None
         answered = False
         while (result := pgconn.get_result()) is not None:
+            if result.status != ExecStatus.TUPLES_OK and self._pushed:
+                # Somebody has taken the right away; then it is waited for.
+                self._push = b""
+                continue
             if result.status != ExecStatus.TUPLES_OK:
                 raise translate(error_from_result(result), "source")
             self.known = int(result.get_value(0, 0) or 0)

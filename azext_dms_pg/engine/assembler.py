@@ -92,10 +92,12 @@ class Assembler:
         """
         if self._begin is not None:
             raise _out_of_order("BEGIN inside a transaction")
-        self.stop_at(begin.final_lsn)
+        final = begin.final_lsn
+        if 0 < self._until <= final:
+            self.stop_at(final)
         self._begin = begin
         # The commit record of anything applied ends at or before the progress.
-        return None if 0 < begin.final_lsn < self._progress else self._changes
+        return None if 0 < final < self._progress else self._changes
 
     def stop_at(self, lsn: int) -> None:
         """:raises LineReachedError: whatever comes from this position on is not wanted."""
@@ -127,16 +129,16 @@ class Assembler:
         begin = self._begin
         if begin is None:
             raise _out_of_order("COMMIT outside a transaction")
-        if 0 < self._until < commit.end_lsn:
+        end = commit.end_lsn
+        if 0 < self._until < end:
             # The start of its commit record is not known with test_decoding.
-            self.stop_at(commit.end_lsn)
-        mark = Mark(commit.end_lsn, self.received_changes)
+            self.stop_at(end)
         if self._nonce is not None:
-            self._remember(self._nonce, mark)
+            self._remember(self._nonce, end)
         if not self._changes and not self._sliced:
-            self._remember(begin.xid, mark)
-        self.received_lsn = commit.end_lsn
-        if commit.end_lsn > self._progress:
+            self._remember(begin.xid, end)
+        self.received_lsn = end
+        if end > self._progress:
             self._complete(begin, commit)
         elif self._sliced:
             raise _out_of_order("a large transaction that had been applied already")
@@ -145,13 +147,17 @@ class Assembler:
         self._changes.clear()
 
     def take(self) -> Batch:
-        """The batch so far; a new one begins."""
+        """The batch so far; a new one begins.
+
+        :raises MigrationError: a change contradicts one before.
+        """
         batch, self.batch = self.batch, Batch()
+        batch.collapse()
         return batch
 
     def _complete(self, begin: Begin, commit: Commit) -> None:
         batch = self.batch
-        self._collapse(batch)
+        self._move_to(batch)
         batch.lsn = commit.end_lsn
         batch.commit_time = commit.commit_time
         batch.transactions += 1
@@ -168,10 +174,11 @@ class Assembler:
             self._sliced = True
         batch = self.take()
         batch.first_commit = self._begin.commit_time if self._begin is not None else 0
-        self._collapse(batch)
+        self._move_to(batch)
+        batch.collapse()
         self._hand_over(batch)
 
-    def _collapse(self, batch: Batch) -> None:
+    def _move_to(self, batch: Batch) -> None:
         changes = self._changes
         self.received_changes += len(changes)
         batch.add(changes)
@@ -179,8 +186,8 @@ class Assembler:
         self._weight = 0
         changes.clear()
 
-    def _remember(self, name: str | int, mark: Mark) -> None:
-        self.marks[name] = mark
+    def _remember(self, name: str | int, lsn: int) -> None:
+        self.marks[name] = Mark(lsn, self.received_changes)
         if len(self.marks) > _MARKS:
             self.marks.popitem(last=False)
 

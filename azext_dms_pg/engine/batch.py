@@ -43,6 +43,8 @@ class Emptied(NamedTuple):
     routes: tuple[Route, ...]
 
 
+# Most transactions are small; it is cheaper to collapse some hundred of them at once.
+_WORTH_COLLAPSING = 2000
 _INSERT, _UPDATE, _DELETE = Operation.INSERT, Operation.UPDATE, Operation.DELETE
 
 
@@ -80,13 +82,24 @@ class Batch:
     changes: int = 0
     weight: int = 0
     steps: list[Segment | Emptied] = field(default_factory=list)
+    _held: list[Change | Emptied] = field(default_factory=list)
 
     def add(self, changes: list[Change | Emptied]) -> None:
-        """Collapse more changes into it.
+        """Take more changes in; ``collapse`` before the steps are read.
 
         :raises MigrationError: they contradict what came before.
         """
         self.changes += len(changes)
+        self._held += changes
+        if len(self._held) >= _WORTH_COLLAPSING:
+            self.collapse()
+
+    def collapse(self) -> None:
+        """Bring the steps up to date.
+
+        :raises MigrationError: a change contradicts what came before.
+        """
+        changes, self._held = self._held, []
         segment = self._segment()
         for change in changes:
             if isinstance(change, Emptied):

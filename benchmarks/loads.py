@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import data, ours
 from benchmarks.pair import Pair, contents
-from benchmarks.peers import Peers
+from benchmarks.peers import JOBS, Peers
 from benchmarks.work import OURS, Contender, Figure, Result, Work
 
 FLOOR = "floor: COPY FROM file"
@@ -140,7 +140,7 @@ class Loads:
                 {
                     "source": wire(self._pair, "source", database),
                     "target": wire(self._pair, "target", target),
-                    "settings": settings,
+                    "settings": {"parallel_tables": int(JOBS), **settings},
                 }
             )
             return Result(answer.pop("seconds"), answer)

@@ -24,7 +24,6 @@ SETTINGS: dict[str, str | int | float | bool] = {
     "shared_buffers": "512MB",
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
-    "maintenance_work_mem": "256MB",
 }
 
 

@@ -13,7 +13,8 @@ from azext_dms_pg.errors import MigrationError
 
 # SQL_ASCII is no encoding: its bytes go on unread, and the target judges them.
 _AS_THEY_ARE = frozenset({"UTF8", "UNICODE", "SQL_ASCII"})
-# PostgreSQL's name → Python's, where the two agree on what each byte means.
+# PostgreSQL's name → Python's, where the two agree on what each byte means. In EUC_JP and
+# EUC_JIS_2004 they do not: A1C1 is a wave dash to one and a tilde to the other.
 _CODECS = {
     **{
         f"LATIN{n}": f"iso8859-{part}"
@@ -22,8 +23,6 @@ _CODECS = {
     **{f"ISO_8859_{part}": f"iso8859-{part}" for part in (5, 6, 7, 8)},
     **{f"WIN{page}": f"cp{page}" for page in (866, 874, *range(1250, 1259))},
     "EUC_CN": "gb2312",
-    "EUC_JP": "euc_jp",
-    "EUC_JIS_2004": "euc_jis_2004",
     "EUC_KR": "euc_kr",
     "KOI8R": "koi8_r",
     "KOI8U": "koi8_u",

@@ -181,6 +181,13 @@ def blockers(source: Connection, pid: int) -> tuple[str, ...]:
         return tuple(row[0] for row in look.execute(query, {"pid": pid}).fetchall())
 
 
+def open_transactions(source: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """Transactions of this database that have written something and may still commit, in words."""
+    query = statement("replication", "open_transactions", source.info.server_version)
+    with translated("source", "looking for open transactions"):
+        return tuple(row[0] for row in source.execute(query, {}).fetchall())
+
+
 def slot_status(source: psycopg.Connection[Any], name: str) -> SlotStatus | None:
     """How the slot stands, or None when there is none of that name."""
     query = statement("replication", "slot_status", source.info.server_version)
@@ -203,7 +210,8 @@ def slot_status(source: psycopg.Connection[Any], name: str) -> SlotStatus | None
 def check_slot(source: psycopg.Connection[Any], name: str, progress: int) -> SlotStatus:
     """The slot, if it still holds everything after ``progress`` (hazard 12).
 
-    :raises SlotLostError: it is gone, was given up by the server, or was moved past ``progress``.
+    :raises SlotLostError: it is gone, was given up by the server, or was moved past ``progress``;
+        or the source itself has been put back to a time before it.
     """
     found = slot_status(source, name)
     begin_anew = (
@@ -223,6 +231,14 @@ def check_slot(source: psycopg.Connection[Any], name: str, progress: int) -> Slo
             f"{format_lsn(found.confirmed_lsn)}, but the target has everything only up to "
             f"{format_lsn(progress)}.",
             begin_anew,
+        )
+    end = source.execute(statement("replication", "wal_end", source.info.server_version)).fetchone()
+    if end is not None and int(end[0]) < progress:
+        raise SlotLostError(
+            f"The source's WAL ends at {format_lsn(int(end[0]))}, but the target has everything up "
+            f"to {format_lsn(progress)}: the source was put back to an earlier time.",
+            "What the target has and what the source has are two stories now. Cancel the task and "
+            "begin anew.",
         )
     return found
 

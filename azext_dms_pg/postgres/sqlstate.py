@@ -57,7 +57,18 @@ _PREAMBLE = re.compile(
     r"(?:- host: .*?: (?=connection failed))?"
     r"(?:connection failed: )?(?:connection to server [^\n]*?port \d+ failed: )?(?:FATAL: +)?"
 )
-_TLS_TEXTS = ("certificate", "ssl", "tls")
+# What is wrong with a certificate, or with what the two can agree on, stays so; a handshake that
+# was cut ("SSL error: unexpected eof", "SSL SYSCALL error") is a server that restarts.
+_TLS_TEXTS = (
+    "certificate",
+    "does not match host name",
+    "no protocols available",
+    "unsupported protocol",
+    "handshake failure",
+    "wrong version number",
+    "bad key length",
+    "legacy sigalg",
+)
 
 
 def is_retryable(sqlstate: str | None) -> bool:

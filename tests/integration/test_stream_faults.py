@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from azext_dms_pg.postgres.replication import SlotLostError, check_slot
 from tests.fix_proxy import MakeProxy
 from tests.support.databases import Database, copy_schema, create
 from tests.support.migrate import Mover, Task
@@ -189,6 +190,18 @@ def test_hazard_12_the_slot_is_lost(
     assert "slot" in error["message"]
     assert target.value("SELECT count(*) FROM t") in (5, 10)
     task.cancel()
+
+
+def test_hazard_12_the_source_was_put_back(source: Database) -> None:
+    """Its slot came along, and would pass over what it commits until it is where it was."""
+    name = f"put_back_{source.name}"
+    source.run(f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')")
+    with source.connect() as connection:
+        row = connection.execute("SELECT pg_current_wal_flush_lsn() - '0/0'").fetchone()
+        assert row is not None
+        check_slot(connection, name, int(row[0]))
+        with pytest.raises(SlotLostError, match="put back to an earlier time"):
+            check_slot(connection, name, int(row[0]) + (1 << 32))
 
 
 # In the place of four bytes of length, of a message's kind, of a word.

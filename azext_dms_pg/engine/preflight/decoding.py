@@ -236,8 +236,21 @@ def text_encoding(case: Case) -> Iterator[Finding]:
         )
 
 
+def truncates(case: Case) -> Iterator[Finding]:
+    if case.source.server.major < 11:  # noqa: PLR2004
+        yield warning(
+            "TruncateNotDecoded",
+            "source",
+            f"PostgreSQL {case.source.server.major} does not tell of a TRUNCATE: rows that one "
+            "removes on the source while changes stream would stay on the target (the comparison "
+            "at the cutover tells).",
+            "Have the applications use DELETE FROM instead of TRUNCATE until the cutover.",
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     wal_level,
+    truncates,
     slots,
     senders,
     replication_right,

@@ -40,11 +40,15 @@ SELECT a.attname::text,
 -- name: unique_keys
 SELECT (SELECT pg_catalog.array_agg(a.attname::text)
           FROM pg_catalog.pg_attribute a
-         WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey))
+         WHERE a.attrelid = i.indrelid
+           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])                        -- since 11
+           AND a.attnum = ANY (i.indkey)                                                      -- until 10
+       )
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'
- WHERE i.indrelid = %(oid)s AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+ WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indisvalid
+   AND i.indpred IS NULL AND i.indexprs IS NULL
 
 -- name: oid
 SELECT c.oid::int8, c.relkind::text

@@ -28,6 +28,23 @@ SELECT pg_catalog.format('prepared transaction %%L (since %%s)', p.gid,
                          pg_catalog.date_trunc('second', p.prepared))
   FROM pg_catalog.pg_prepared_xacts p
 
+-- Who has written something in this database that is not committed; autovacuum's are no rows.
+-- name: open_transactions
+SELECT pg_catalog.format('process %%s (%%s, %%s, since %%s)', a.pid,
+                         coalesce(nullif(a.application_name, ''), 'no application name'),
+                         a.state, pg_catalog.date_trunc('second', a.xact_start))
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.backend_xid IS NOT NULL
+   AND a.pid <> pg_catalog.pg_backend_pid()
+   AND a.datname = pg_catalog.current_database()
+   AND a.backend_type <> 'autovacuum worker'                                    -- since 10
+   AND a.query NOT LIKE 'autovacuum:%%'                                         -- until 9
+ UNION ALL
+SELECT pg_catalog.format('prepared transaction %%L (since %%s)', p.gid,
+                         pg_catalog.date_trunc('second', p.prepared))
+  FROM pg_catalog.pg_prepared_xacts p
+ WHERE p.database = pg_catalog.current_database()
+
 -- name: system_identifier
 SELECT system_identifier::text FROM pg_catalog.pg_control_system()
 

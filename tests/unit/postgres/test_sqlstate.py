@@ -44,6 +44,16 @@ AT = 'connection to server at "10.0.0.4", port 5432 failed: '
             "TlsNotTrusted",
             "SSL error: certificate verify failed.",
         ),
+        (
+            f"connection failed: {AT}SSL error: unexpected eof while reading",
+            "ServerUnreachable",
+            "cannot be reached: SSL error: unexpected eof while reading.",
+        ),
+        (
+            'failed to resolve host "ssl-tls-db": Name or service not known',
+            "ServerUnreachable",
+            'cannot be reached: failed to resolve host "ssl-tls-db": Name or service not known.',
+        ),
         ("connection timeout expired", "ServerUnreachable", "reached: connection timeout expired."),
         ("", "ServerUnreachable", "cannot be reached: OperationalError."),
     ],

@@ -69,8 +69,8 @@ def delete_whole(
         raise ApplyError(
             f"DELETE on {layout.target}: {expected} rows went on the source, {done} were found on "
             "the target.",
-            f"Somebody else changed {layout.target} on the target, or a trigger there did. Compare "
-            "both tables; to be sure, cancel the task and begin anew.",
+            f"Somebody else changed {layout.target} on the target, a trigger there did, or the "
+            "source truncated the table while it was being copied. Cancel the task and begin anew.",
             label=layout.label,
         )
 

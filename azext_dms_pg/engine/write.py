@@ -241,7 +241,7 @@ def _expect(layout: Layout, operation: str, expected: int, done: int) -> None:
         raise ApplyError(
             f"{operation} on {layout.target}: {expected} rows changed on the source, {done} were "
             "found on the target.",
-            f"Somebody else changed {layout.target} on the target, or a trigger there did. Compare "
-            "both tables; to be sure, cancel the task and begin anew.",
+            f"Somebody else changed {layout.target} on the target, a trigger there did, or the "
+            "source truncated the table while it was being copied. Cancel the task and begin anew.",
             label=layout.label,
         )

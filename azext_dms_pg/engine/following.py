@@ -14,6 +14,7 @@ from azext_dms_pg.engine.comparison import Comparison
 from azext_dms_pg.engine.drift import drift
 from azext_dms_pg.engine.fence import write_fence
 from azext_dms_pg.engine.protecting import protect_source
+from azext_dms_pg.engine.rest import Rest
 from azext_dms_pg.engine.stream import Follower, LineReachedError, SchemaDriftError
 from azext_dms_pg.engine.values import Applied, FencePassed, Position
 from azext_dms_pg.errors import MigrationError
@@ -36,8 +37,6 @@ _STEP_BYTES = 4 << 20
 # READY_TO_COMPLETE is given back after so long out of step: it would no longer be true that a
 # cutover takes moments.
 _OUT_OF_STEP_SECONDS = 30.0
-# Rounds of fences that may find somebody still writing before the cutover goes on regardless.
-_QUIET_ROUNDS = 5
 _DRIFT_POLL_SECONDS = 2.0
 _REQUEST_POLL_SECONDS = 0.2
 
@@ -66,7 +65,7 @@ class Following:
         self._requests = requests
         self._state = MigrationState.RUNNING
         self._command: CommandRecord | None = None
-        self._fences = 0
+        self._rest = Rest(journal, job.database.name)
         self._polled = 0.0
         self._in_step_at = 0.0
         self._began = time.monotonic()
@@ -134,7 +133,7 @@ class Following:
                 self._board.applied(event)
             elif isinstance(event, Position):
                 self._note(event)
-            elif isinstance(event, FencePassed) and not self._somebody_writes(event):
+            elif isinstance(event, FencePassed) and self._rest.has_come(event):
                 return True
             self._poll_cutover(follower, source)
             if self._command is None and self._comparison.is_wanted():
@@ -184,36 +183,9 @@ class Following:
         self._raise_fence(follower, source)
 
     def _raise_fence(self, follower: Follower, source: Session) -> None:
+        self._rest.look(source)
         fence: Fence = write_fence(source)
-        self._fences += 1
         follower.watch(fence)
-
-    def _somebody_writes(self, passed: FencePassed) -> bool:
-        """Whether to raise another fence: the first one, or changes came between two.
-
-        A second fence right after the first proves that the source was at rest. Writers that go
-        on regardless are reported, and the cutover goes on with what came before the last fence.
-        """
-        if self._fences == 1:
-            return True
-        if passed.changes_after_previous == 0:
-            return False
-        if self._fences <= _QUIET_ROUNDS:
-            self._journal.activity("the source is still being written to; raising another fence")
-            time.sleep(_REQUEST_POLL_SECONDS)
-            return True
-        self._journal.event(
-            "warning",
-            "SourceStillWritten",
-            subject=self._job.database.name,
-            message=f"The source was still being written to during the cutover: "
-            f"{passed.changes_after_previous} changes came between the last two fences. "
-            f"Everything committed before {format_lsn(passed.fence.lsn)} is on the target; what "
-            "was committed later is not.",
-            action="Stop the writers before a cutover. Compare both databases and carry later "
-            "changes over by hand, or migrate again.",
-        )
-        return False
 
     def _explained_by_drift(self, error: MigrationError, source: Session, target: Session) -> bool:
         """Wait, with the missing statements in the journal, until the target has them.

@@ -30,9 +30,9 @@ SELECT pg_catalog.format('prepared transaction %%L (since %%s)', p.gid,
 
 -- Who has written something in this database that is not committed; autovacuum's are no rows.
 -- name: open_transactions
-SELECT pg_catalog.format('process %%s (%%s, %%s, since %%s)', a.pid,
+SELECT pg_catalog.format('process %%s (%%s, since %%s)', a.pid,
                          coalesce(nullif(a.application_name, ''), 'no application name'),
-                         a.state, pg_catalog.date_trunc('second', a.xact_start))
+                         pg_catalog.date_trunc('second', a.xact_start))
   FROM pg_catalog.pg_stat_activity a
  WHERE a.backend_xid IS NOT NULL
    AND a.pid <> pg_catalog.pg_backend_pid()

@@ -1,0 +1,78 @@
+"""Transactions that are still open when the cutover is asked for (hazard 9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from azext_dms_pg.engine import rest
+from azext_dms_pg.engine.values import Fence, FencePassed
+from azext_dms_pg.postgres.connect import connect
+from tests.support.databases import Database
+from tests.support.loading import reach
+from tests.support.migrate import Mover
+
+
+def test_an_open_transaction_is_waited_for(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    for database in (source, target):
+        database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    task = mover.start(source, target)
+    task.ready()
+    with source.connect(autocommit=False) as writer:
+        writer.execute("INSERT INTO t VALUES (1)")
+        pid = writer.info.backend_pid
+        task.cutover()
+        task.until(lambda: f"process {pid}" in task.problem(), f"a wait for {pid}")
+        assert task.state == "COMPLETING"
+        writer.execute("INSERT INTO t VALUES (2)")
+        writer.commit()
+    task.reach("COMPLETE")
+    assert target.run("SELECT id FROM t ORDER BY id") == [(1,), (2,)]
+    assert not {item["code"] for item in task.findings() if item["severity"] == "warning"}
+    assert task.problem() == ""
+
+
+class _Told:
+    """What the journal was told; it is the only part that is not real."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def activity(self, sentence: str) -> None:
+        pass
+
+    def problem(self, message: str, action: str) -> None:
+        pass
+
+    def solved(self, message: str) -> None:
+        pass
+
+    def event(self, _severity: str, code: str, **texts: str) -> None:
+        self.events.append((code, texts["message"]))
+
+
+def test_one_that_never_ends_is_told(source: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds the cutover up for ever is named, and the cutover goes on."""
+    monkeypatch.setattr(rest, "_OPEN_PATIENCE", 0.5)
+    source.run("CREATE TABLE t (id int)")
+    told = _Told()
+    judge = rest.Rest(told, source.name)  # type: ignore[arg-type]
+    passed = FencePassed(Fence(nonce="", xid=0, lsn=1), 0)
+    with (
+        source.connect(autocommit=False) as writer,
+        connect(reach(source), "source") as session,
+    ):
+        writer.execute("INSERT INTO t VALUES (1)")
+        pid = writer.info.backend_pid
+        answers = []
+        for _ in range(5):
+            judge.look(session)
+            answers.append(judge.has_come(passed))
+            if answers[-1]:
+                break
+        assert answers[:2] == [False, False]
+        assert answers[-1]
+        writer.rollback()
+    assert [code for code, _ in told.events] == ["TransactionsLeftOpen"]
+    assert f"process {pid} " in told.events[0][1]

@@ -18,6 +18,8 @@ class DmsPgError(Exception):
     """
 
     code = "DmsPgError"
+    #: The same question may be answered if it is asked again a little later.
+    passing = False
 
     def __init__(self, message: str, action: str = "", *, code: str | None = None) -> None:
         super().__init__(message)
@@ -25,6 +27,11 @@ class DmsPgError(Exception):
         self.action = action
         if code is not None:
             self.code = code
+
+    def add(self, sentence: str) -> None:
+        """Say more: above all what had been done already when this was raised."""
+        self.message = f"{self.message} {sentence}"
+        self.args = (self.message,)
 
 
 class InputError(DmsPgError):
@@ -37,6 +44,12 @@ class NotFoundError(DmsPgError):
     """A service, project, task or database of that name does not exist where it was looked for."""
 
     code = "ResourceNotFound"
+
+
+class NotLoggedInError(DmsPgError):
+    """Azure cannot be asked, so nothing is known of what was looked for: not even its absence."""
+
+    code = "NotLoggedIn"
 
 
 class ConflictError(DmsPgError):

@@ -8,18 +8,24 @@ SDK nor the login is touched for a local service.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from knack.log import get_logger
 
 from azext_dms_pg.backends.base import ServiceAddress
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
-from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
+from azext_dms_pg.errors import ConflictError, InputError, NotLoggedInError, StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azext_dms_pg.backends.azure import AzureBackend
-    from azext_dms_pg.backends.base import Backend
+    from azext_dms_pg.backends.base import Backend, Rows
     from azext_dms_pg.backends.local import LocalBackend
 
 LOCAL = "local"
+_Answer = TypeVar("_Answer")
 
 
 def local() -> LocalBackend:
@@ -45,13 +51,20 @@ def _can_be_local() -> bool:
 
 def is_local(cmd: Any, where: ServiceAddress) -> bool:
     """Whether the service is in the local store (and no other subscription was asked for)."""
-    return _may_be_local(cmd) and local().has_service(where.group, where.service)
+    return _asked_here(
+        cmd, lambda here: here.has_service(where.group, where.service), nothing=False
+    )
+
+
+def local_services(cmd: Any, group: str | None) -> Rows:
+    """Those of this machine; none when another subscription was asked for."""
+    return _asked_here(cmd, lambda here: here.services.list(group), nothing=[])
 
 
 def for_service(cmd: Any, where: ServiceAddress, *, no_wait: bool = False) -> Backend:
     """The backend that has the service, or Azure when none is known to.
 
-    :raises NotFoundError: it is not local and nobody is logged in to Azure.
+    :raises NotLoggedInError: it is not local and nobody is logged in to Azure.
     """
     if is_local(cmd, where):
         return local()
@@ -79,7 +92,7 @@ def is_new_local(cmd: Any, where: ServiceAddress, location: str | None) -> bool:
 def azure(cmd: Any, where: ServiceAddress | None = None, *, no_wait: bool = False) -> AzureBackend:
     """The Azure backend.
 
-    :raises NotFoundError: nobody is logged in.
+    :raises NotLoggedInError: nobody is logged in.
     """
     from azext_dms_pg.backends.azure import AzureBackend
     from azext_dms_pg.backends.azure.client import subscription_of
@@ -89,13 +102,14 @@ def azure(cmd: Any, where: ServiceAddress | None = None, *, no_wait: bool = Fals
     if where is not None and _may_be_local(cmd):
         looked = f"There is no local {where}."
     if subscription is None or subscription == LOCAL_SUBSCRIPTION:
-        raise NotFoundError(
-            f"{looked} On Azure it was not looked for, because nobody is logged in.".strip()
+        raise NotLoggedInError(
+            f"{looked} On Azure it was not looked for, because nobody is logged in."
             if looked
             else "Azure cannot be asked, because nobody is logged in.",
             "For a service on Azure run `az login` first. A service on this machine needs no"
-            " login: create it with `az dms create -l local`, list them with `az dms list`.",
-            code="NotLoggedIn",
+            " login: create it with `az dms create -l local`, list them with `az dms list`."
+            if _can_be_local()
+            else "Run `az login` first.",
         )
     elsewhere = f"Looked on Azure in subscription {subscription}"
     elsewhere += " and among the services on this machine (`az dms list`)." if looked else "."
@@ -113,11 +127,42 @@ def is_local_location(location: str | None) -> bool:
     return location is not None and location.strip().lower() == LOCAL
 
 
-def names_azure(cmd: Any) -> bool:
-    """Whether ``--subscription`` says that Azure alone is meant."""
+def only_azure(cmd: Any) -> bool:
+    """Whether Azure alone can be meant: by ``--subscription``, or on Windows."""
     return not _may_be_local(cmd)
+
+
+def names_local(cmd: Any) -> bool:
+    """Whether ``--subscription`` (or ``--ids``) says that this machine alone is meant."""
+    return bool(cmd.cli_ctx.data.get("subscription_id") == LOCAL_SUBSCRIPTION)
 
 
 def _may_be_local(cmd: Any) -> bool:
     wanted = cmd.cli_ctx.data.get("subscription_id")
     return _can_be_local() and wanted in {None, LOCAL_SUBSCRIPTION}
+
+
+def _asked_here(cmd: Any, ask: Callable[[LocalBackend], _Answer], *, nothing: _Answer) -> _Answer:
+    """What the local store answers, or ``nothing`` where only Azure can be meant.
+
+    A store that cannot be read must not keep anybody from services on Azure.
+
+    :raises StateError: it cannot be read, and Azure cannot be asked instead.
+    """
+    if not _may_be_local(cmd):
+        return nothing
+    try:
+        return ask(local())
+    except StateError as error:
+        if not logged_in(cmd):
+            raise
+        _warn_once(
+            f"Services on this machine are left out of account. {error.message} {error.action}"
+            " --subscription NAME asks Azure alone, without this warning."
+        )
+        return nothing
+
+
+@lru_cache(maxsize=8)
+def _warn_once(text: str) -> None:
+    get_logger(__name__).warning("%s", text)

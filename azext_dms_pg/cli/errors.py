@@ -26,7 +26,6 @@ def translated(error: errors.DmsPgError) -> Exception:
         "BadRequest": azclierror.BadRequestError,
         "Forbidden": azclierror.ForbiddenError,
         "Unauthorized": azclierror.UnauthorizedError,
-        "NotLoggedIn": azclierror.ResourceNotFoundError,
         "MissingArgument": azclierror.RequiredArgumentMissingError,
         "NoTerminal": azclierror.NoTTYError,
         "AzureInternal": azclierror.AzureInternalError,
@@ -35,6 +34,7 @@ def translated(error: errors.DmsPgError) -> Exception:
     by_class = (
         (errors.InputError, azclierror.InvalidArgumentValueError),
         (errors.NotFoundError, azclierror.ResourceNotFoundError),
+        (errors.NotLoggedInError, azclierror.AuthenticationError),
         (errors.ConflictError, azclierror.ValidationError),
         (errors.StateError, azclierror.FileOperationError),
         (errors.ServerError, azclierror.AzureConnectionError),

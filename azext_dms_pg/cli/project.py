@@ -94,7 +94,7 @@ def wait_for_project(
     wait(
         cmd,
         lambda: show_project(cmd, project_name, service_name, resource_group_name),
-        Condition(created or updated, deleted, exists, custom),
+        Condition(created, updated, deleted, exists, custom),
         interval=interval,
         timeout=timeout,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.backends.base import Json
 
-_FAILED = {"failed", "failedinputvalidation", "faulted"}
+_FAILED = {"failed", "failedinputvalidation", "failedtostart", "failedtostop", "faulted"}
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,34 @@ class Condition:
     """What is waited for; exactly as core's wait options."""
 
     created: bool = False
+    updated: bool = False
     deleted: bool = False
     exists: bool = False
     custom: str | None = None
 
     def __post_init__(self) -> None:
-        if not (self.created or self.deleted or self.exists or self.custom):
+        if not (self.deleted or self.needs_it):
             raise InputError(
                 "There is nothing to wait for.",
                 "Give --created, --updated, --deleted, --exists or --custom JMESPATH.",
                 code="MissingArgument",
             )
 
+    @property
+    def needs_it(self) -> bool:
+        """Whether what is waited for may come to be there yet."""
+        return bool(self.created or self.updated or self.exists or self.custom)
+
     def met_by(self, found: Json) -> bool:
         if self.exists or (self.custom and self._custom_is_met(found)):
             return True
-        return self.created and _state(found) not in _FAILED and _is_made(found)
+        if _state(found) in _FAILED:
+            return False
+        provisioning = str(found.get("provisioningState") or "Succeeded").lower()
+        # Whoever stops a service has made it before; but an update is not over in that state.
+        return (self.created and provisioning in {"succeeded", "stopped"}) or (
+            self.updated and provisioning == "succeeded"
+        )
 
     def _custom_is_met(self, found: Json) -> bool:
         import jmespath
@@ -88,7 +100,7 @@ def _is_over(show: Callable[[], Json], condition: Condition) -> bool:
     except NotFoundError:
         if condition.deleted:
             return True
-        if condition.created or condition.exists or condition.custom:
+        if condition.needs_it:
             return False
         raise
     if condition.met_by(found):
@@ -101,11 +113,6 @@ def _is_over(show: Callable[[], Json], condition: Condition) -> bool:
             code="WaitHopeless",
         )
     return False
-
-
-def _is_made(found: Json) -> bool:
-    state = found.get("provisioningState")
-    return state is None or str(state).lower() in {"succeeded", "stopped"}
 
 
 def _state(found: Json, *, fold: bool = True) -> str:

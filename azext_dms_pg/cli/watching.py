@@ -30,7 +30,6 @@ COMPLETE = "complete"
 INTERRUPTED = 130
 
 # ARM has bad moments; a migration of days must not be out of sight because of one.
-_PASSING = {"AzureConnection", "AzureInternal"}
 _MOST_FAILURES = 30
 
 
@@ -86,7 +85,7 @@ def follow(
             task = look()
         except DmsPgError as error:
             failures += 1
-            if error.code not in _PASSING or failures > _MOST_FAILURES:
+            if not error.passing or failures > _MOST_FAILURES:
                 raise
             screen.trouble(f"Azure cannot be asked at this moment: {error.message}")
             time.sleep(interval)

@@ -7,6 +7,7 @@ because ARM may quote what it was sent.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,20 @@ _ADVICE = {
     "ServiceNotRunning": "Start the service first: `az dms start -g GROUP -n SERVICE`.",
     "TooManyRequests": "Wait a minute and try again.",
 }
+#: Codes of a 404 that is about something else than what was asked for.
+_ABOUT_OTHERS = {
+    "InvalidSubscriptionId",
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "SubnetNotFound",
+    "SubscriptionNotFound",
+}
+_TOO_MANY, _INTERNAL = 429, 500
 _BY_STATUS = {
     400: ("BadRequest", "Correct what the message names and run the command again."),
     401: ("Unauthorized", "Run `az login` again."),
     403: ("Forbidden", _ADVICE["AuthorizationFailed"]),
-    429: ("BadRequest", _ADVICE["TooManyRequests"]),
+    _TOO_MANY: ("BadRequest", _ADVICE["TooManyRequests"]),
 }
 _HIDDEN = "***"
 
@@ -48,9 +58,12 @@ _HIDDEN = "***"
 class AzureError(DmsPgError):
     """Azure refused or failed; ``azure_class`` says which kind of ``azclierror`` it is."""
 
-    def __init__(self, message: str, action: str, *, code: str, azure_class: str) -> None:
+    def __init__(
+        self, message: str, action: str, *, code: str, azure_class: str, passing: bool = False
+    ) -> None:
         super().__init__(message, action, code=code)
         self.azure_class = azure_class
+        self.passing = passing
 
 
 @contextmanager
@@ -71,6 +84,7 @@ def translated(what: object, *, secrets: Sequence[str] = (), missing: str = "") 
             "Check the network and a proxy (HTTPS_PROXY), then try again.",
             code="AzureUnreachable",
             azure_class="AzureConnection",
+            passing=True,
         ) from None
     except exceptions.ServiceResponseError as error:
         raise AzureError(
@@ -78,6 +92,7 @@ def translated(what: object, *, secrets: Sequence[str] = (), missing: str = "") 
             "See with the show command what became of the request, then try again.",
             code="AzureAnswerLost",
             azure_class="AzureConnection",
+            passing=True,
         ) from None
 
 
@@ -90,8 +105,10 @@ def _from_response(error: Any, what: object, secrets: Sequence[str], missing: st
     if status == 404:  # noqa: PLR2004 - HTTP
         # A missing task is answered with an empty body: say what is missing in our words.
         sentence = f"There is no {what}."
+        if text:
+            sentence = text if code in _ABOUT_OTHERS else f"{sentence} Azure says: {text}"
         return NotFoundError(
-            f"{sentence} Azure says: {text}" if text else sentence,
+            sentence,
             " ".join(part for part in (action, missing) if part)
             or "List what there is with the list command, and check the spelling.",
             code=code or "ResourceNotFound",
@@ -106,9 +123,15 @@ def _from_response(error: Any, what: object, secrets: Sequence[str], missing: st
             code=code,
         )
     azure_class, advice = _BY_STATUS.get(status, ("BadRequest", _BY_STATUS[400][1]))
-    if status >= 500:  # noqa: PLR2004 - HTTP
+    if status >= _INTERNAL:
         azure_class, advice = "AzureInternal", "Try again in a few minutes."
-    return AzureError(message, action or advice, code=code or "AzureError", azure_class=azure_class)
+    return AzureError(
+        message,
+        action or advice,
+        code=code or "AzureError",
+        azure_class=azure_class,
+        passing=status == _TOO_MANY or status >= _INTERNAL,
+    )
 
 
 def _text(inner: Any) -> str:
@@ -124,7 +147,20 @@ def _text(inner: Any) -> str:
 
 
 def _struck(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, _HIDDEN)
+    """Without the secrets, also where ARM quotes the JSON it was sent.
+
+    The longest first: else what one secret leaves of another would stay.
+    """
+    forms = {
+        form
+        for secret in secrets
+        if secret
+        for form in (
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+        )
+    }
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, _HIDDEN)
     return text

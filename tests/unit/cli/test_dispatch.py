@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from azure.cli.core.mock import DummyCli
 from azext_dms_pg.backends.base import ServiceAddress
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.cli import dispatch
-from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
+from azext_dms_pg.errors import ConflictError, InputError, NotLoggedInError, StateError
 
 WHERE = ServiceAddress("Group", "Name")
 
@@ -64,7 +65,7 @@ def test_a_local_service_is_updated_and_never_hidden() -> None:
 
 
 def test_nobody_logged_in() -> None:
-    with pytest.raises(NotFoundError) as caught:
+    with pytest.raises(NotLoggedInError) as caught:
         dispatch.for_service(_command(), WHERE)
     assert "There is no local service 'Name' in resource group 'Group'." in caught.value.message
     assert "az login" in caught.value.action
@@ -72,9 +73,33 @@ def test_nobody_logged_in() -> None:
 
 
 def test_an_id_of_a_local_service_is_never_asked_of_azure() -> None:
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotLoggedInError):
         dispatch.for_service(_command(LOCAL_SUBSCRIPTION), WHERE)
     assert not dispatch.logged_in(_command(LOCAL_SUBSCRIPTION))
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> None:
+    directory = tmp_path / "dms-pg"
+    directory.mkdir(mode=0o700)
+    (directory / "state.db").write_text("This is no database. " * 100)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_store_that_cannot_be_read_keeps_nobody_from_azure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(StateError):
+        dispatch.is_local(_command(), WHERE)
+    with pytest.raises(StateError):
+        dispatch.local_services(_command(), None)
+    monkeypatch.setattr(dispatch, "logged_in", lambda _: True)
+    dispatch._warn_once.cache_clear()
+    monkeypatch.setattr(logging.getLogger("cli"), "propagate", True)
+    assert not dispatch.is_local(_command(), WHERE)
+    assert dispatch.local_services(_command(), None) == []
+    (said,) = caplog.messages
+    assert "--subscription" in said
 
 
 def test_windows_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +107,6 @@ def test_windows_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None
     assert not dispatch.is_local(_command(), WHERE)
     with pytest.raises(InputError, match="need Linux or macOS"):
         dispatch.local()
+    with pytest.raises(NotLoggedInError) as caught:
+        dispatch.azure(_command())
+    assert "-l local" not in caught.value.action

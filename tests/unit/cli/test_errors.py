@@ -20,7 +20,7 @@ from azext_dms_pg.cli.errors import handle, translated
         ),
         (errors.InputError("m", "a", code="NoTerminal"), azclierror.NoTTYError),
         (errors.NotFoundError("m", "a"), azclierror.ResourceNotFoundError),
-        (errors.NotFoundError("m", "a", code="NotLoggedIn"), azclierror.ResourceNotFoundError),
+        (errors.NotLoggedInError("m", "a"), azclierror.AuthenticationError),
         (errors.ConflictError("m", "a"), azclierror.ValidationError),
         (errors.StateError("m", "a"), azclierror.FileOperationError),
         (errors.ServerError("m", "a"), azclierror.AzureConnectionError),

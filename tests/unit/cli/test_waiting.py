@@ -9,7 +9,7 @@ import pytest
 from azure.cli.core.mock import DummyCli
 
 from azext_dms_pg.cli.waiting import Condition, wait
-from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
+from azext_dms_pg.errors import ConflictError, InputError, NotFoundError, NotLoggedInError
 
 
 class Command:
@@ -34,6 +34,8 @@ def test_needs_a_condition() -> None:
     [
         ({"provisioningState": "Succeeded"}, Condition(created=True)),
         ({"properties": {"state": "Running"}}, Condition(created=True)),
+        ({"provisioningState": "Stopped"}, Condition(created=True)),
+        ({"provisioningState": "Succeeded"}, Condition(updated=True)),
         ({}, Condition(exists=True)),
         ({"a": 1}, Condition(custom="a==`1`")),
         ({"properties": {"state": "Failed"}}, Condition(custom="properties.state=='Failed'")),
@@ -51,6 +53,7 @@ def test_deleted() -> None:
     ("found", "condition"),
     [
         ({"provisioningState": "Deploying"}, Condition(created=True)),
+        ({"provisioningState": "Stopped"}, Condition(updated=True)),
         ({}, Condition(deleted=True)),
         ({"a": 1}, Condition(custom="b")),
     ],
@@ -66,6 +69,22 @@ def test_a_failed_task_will_never_be_ready() -> None:
     with pytest.raises(ConflictError, match="FailedInputValidation") as caught:
         _wait(lambda: found, Condition(custom="x"), timeout=60)
     assert caught.value.code == "WaitHopeless"
+
+
+@pytest.mark.parametrize("state", ["FailedToStart", "FailedToStop"])
+def test_a_service_that_failed_will_never_be_updated(state: str) -> None:
+    found = {"name": "s", "provisioningState": state}
+    with pytest.raises(ConflictError, match=state):
+        _wait(lambda: found, Condition(updated=True), timeout=60)
+
+
+@pytest.mark.parametrize("condition", [Condition(deleted=True), Condition(created=True)])
+def test_who_is_not_logged_in_knows_nothing_of_it(condition: Condition) -> None:
+    def show() -> dict[str, Any]:
+        raise NotLoggedInError("nobody")
+
+    with pytest.raises(NotLoggedInError):
+        _wait(show, condition, timeout=60)
 
 
 def test_not_there_yet() -> None:

@@ -53,8 +53,14 @@ def test_an_empty_404_names_everything() -> None:
 
 
 def test_a_404_with_a_reason_keeps_it() -> None:
+    error = _raised(404, _arm("ResourceNotFound", "No such thing."))
+    assert error.message.startswith("There is no task 't'")
+    assert error.message.endswith("Azure says: No such thing.")
+
+
+def test_a_404_about_something_else_does_not_blame_what_was_asked_for() -> None:
     error = _raised(404, _arm("ResourceGroupNotFound", "No group."))
-    assert "Azure says: No group." in error.message
+    assert error.message == "No group."
     assert error.code == "ResourceGroupNotFound"
     assert "az account show" in error.action
 
@@ -77,6 +83,7 @@ def test_classes(status: int, azure_class: str) -> None:
     assert error.azure_class == azure_class
     assert "Message. (Code)" in error.message
     assert error.action
+    assert error.passing == (status == 429 or status >= 500)
 
 
 @pytest.mark.parametrize("status", [409, 412])
@@ -101,6 +108,19 @@ def test_secrets_are_struck() -> None:
     assert "Bad: ***." in error.message
 
 
+@pytest.mark.parametrize("secret", ['can"ary', "can\\ary", "canäry", 'c"a\\nä\try'])
+@pytest.mark.parametrize("as_ascii", [True, False])
+def test_secrets_are_struck_from_quoted_json(secret: str, as_ascii: bool) -> None:
+    quoted = json.dumps({"password": secret}, ensure_ascii=as_ascii)
+    error = _raised(400, _arm("Code", f"Bad: {quoted}; {secret}."), secrets=[secret])
+    assert 'Bad: {"password": "***"}; ***.' in error.message
+
+
+def test_of_a_secret_in_another_nothing_stays() -> None:
+    error = _raised(400, _arm("Code", "Bad: canary-tail."), secrets=["canary", "canary-tail"])
+    assert "Bad: ***." in error.message
+
+
 def test_not_json() -> None:
     assert "Reason" in _raised(502, None).message
 
@@ -110,4 +130,5 @@ def test_network(kind: type[Exception]) -> None:
     with pytest.raises(AzureError) as caught, translated(TASK, secrets=["canary"]):
         raise kind("no route, canary")
     assert caught.value.azure_class == "AzureConnection"
+    assert caught.value.passing
     assert "canary" not in caught.value.message

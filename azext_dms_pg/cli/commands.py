@@ -16,6 +16,7 @@ def load_command_table(loader: Any) -> None:
     observing = _handlers("observe")
     proving = _handlers("prove")
     networks = _handlers("network")
+    opening = _handlers("opening")
     # ``exception_handler`` is the one place where our errors become azclierror classes.
     common = {"exception_handler": errors.handle}
 
@@ -73,9 +74,11 @@ def load_command_table(loader: Any) -> None:
         group.custom_command("report", "report_task", table_transformer=tables.report)
 
     with loader.command_group("dms network", custom_command_type=networks, **common) as group:
-        group.custom_command("allow", "allow_network", table_transformer=tables.findings)
         group.custom_command("check", "check_network", table_transformer=tables.findings)
         group.custom_show_command("show", "show_network", table_transformer=tables.network)
+
+    with loader.command_group("dms network", custom_command_type=opening, **common) as group:
+        group.custom_command("allow", "allow_network", table_transformer=tables.findings)
 
 
 def _handlers(module: str) -> Any:

@@ -8,9 +8,9 @@ from knack.log import get_logger
 from knack.util import CLIError
 
 from azext_dms_pg.backends.base import ServiceAddress
-from azext_dms_pg.cli import dispatch
+from azext_dms_pg.cli import dispatch, outcome
 from azext_dms_pg.cli.waiting import Condition, wait
-from azext_dms_pg.errors import DmsPgError
+from azext_dms_pg.errors import DmsPgError, InputError
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.base import Json, Rows
@@ -34,22 +34,24 @@ def create_service(
         return dispatch.local().services.create(
             where, location=dispatch.LOCAL, sku=sku_name, subnet=None, tags=tags
         )
+    sku, subnet = _required(sku_name, "--sku-name"), _required(subnet, "--subnet")
     azure = dispatch.azure(cmd, where, no_wait=no_wait)
-    location = location or azure.clients.group_location(where.group)
-    if subnet:
-        from azext_dms_pg.cli.network import checked_subnet
+    from azext_dms_pg.cli import subnet_check
 
-        subnet = checked_subnet(
-            azure,
-            where,
-            subnet,
-            subscription=azure.clients.subscription,
-            vnet_name=vnet_name,
-            vnet_group=vnet_resource_group,
-            location=location,
-            skip=skip_network_check,
-        )
-    return azure.services.create(where, location=location, sku=sku_name, subnet=subnet, tags=tags)
+    address = subnet_check.address(
+        where, subnet, azure.clients.subscription, vnet_name, vnet_resource_group
+    )
+    location = location or azure.clients.group_location(where.group)
+    if not skip_network_check:
+        subnet_check.look(azure, where, address, location)
+    return azure.services.create(
+        where,
+        location=location,
+        sku=sku,
+        # An id goes to Azure as it was written, as core sends it.
+        subnet=subnet if vnet_name is None else address.id,
+        tags=tags,
+    )
 
 
 def show_service(cmd: Any, service_name: str, resource_group_name: str) -> Json:
@@ -58,8 +60,12 @@ def show_service(cmd: Any, service_name: str, resource_group_name: str) -> Json:
 
 
 def list_services(cmd: Any, resource_group_name: str | None = None) -> Rows:
-    here = [] if dispatch.names_azure(cmd) else dispatch.local().services.list(resource_group_name)
+    if dispatch.only_azure(cmd):
+        return dispatch.azure(cmd).services.list(resource_group_name)
+    here = dispatch.local_services(cmd, resource_group_name)
     if not dispatch.logged_in(cmd):
+        if not dispatch.names_local(cmd):
+            _say_only_here("For those on Azure run `az login`.")
         return here
     try:
         return here + dispatch.azure(cmd).services.list(resource_group_name)
@@ -68,8 +74,8 @@ def list_services(cmd: Any, resource_group_name: str | None = None) -> Rows:
             raise
         # A group that holds only local services need not exist on Azure.
         if getattr(error, "code", "") != "ResourceGroupNotFound":
-            text = f"{error} {getattr(error, 'action', '')}".strip()
-            get_logger(__name__).warning("Only the services on this machine are listed. %s", text)
+            _say_only_here("Azure did not answer.")
+            outcome.fail_after_output(cmd, error)
         return here
 
 
@@ -118,7 +124,7 @@ def check_service_name(cmd: Any, service_name: str, location: str) -> Json:
 
 
 def list_skus(cmd: Any) -> Rows:
-    if dispatch.logged_in(cmd):
+    if dispatch.logged_in(cmd) or dispatch.only_azure(cmd):
         return dispatch.azure(cmd).services.list_skus()
     return dispatch.local().services.list_skus()
 
@@ -138,7 +144,27 @@ def wait_for_service(
     wait(
         cmd,
         lambda: show_service(cmd, service_name, resource_group_name),
-        Condition(created or updated, deleted, exists, custom),
+        Condition(created, updated, deleted, exists, custom),
         interval=interval,
         timeout=timeout,
     )
+
+
+_EXAMPLES = {
+    "--sku-name": "--sku-name Premium_4vCores (online migrations need Premium)",
+    "--subnet": "--subnet ID, or --subnet NAME --vnet-name VNET",
+}
+
+
+def _required(value: str | None, option: str) -> str:
+    if not value:
+        raise InputError(
+            f"A service on Azure needs {option}.",
+            f"Add {_EXAMPLES[option]}. A service on this machine needs neither: -l local.",
+            code="MissingArgument",
+        )
+    return value
+
+
+def _say_only_here(why: str) -> None:
+    get_logger(__name__).warning("Only the services on this machine are listed. %s", why)

@@ -37,12 +37,13 @@ class Clients:
         return str(subscription_of(self.cli_ctx))
 
     def group_location(self, group: str) -> str:
+        from azure.cli.core.profiles import ResourceType
+
         from azext_dms_pg.backends.azure.errors import translated
 
         with translated(f"resource group {group!r}"):
-            from azure.cli.command_modules.dms.custom import get_rg_location
-
-            return str(get_rg_location(self.cli_ctx, group))
+            found = self.of(ResourceType.MGMT_RESOURCE_RESOURCES).resource_groups.get(group)
+            return str(found.location)
 
     def finished(self, poller: Any, message: str) -> Any:
         """Wait for a long-running operation, with ``az``'s own progress line on stderr."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.backends.azure.errors import translated
 from azext_dms_pg.backends.azure.network import wire
+from azext_dms_pg.backends.azure.rules import unused
 from azext_dms_pg.errors import InputError, NotFoundError
+from azext_dms_pg.model.connection import azure_suffix
 from azext_dms_pg.model.finding import Finding
 from azext_dms_pg.model.states import Severity
 
@@ -27,7 +29,6 @@ _ID = re.compile(
     r"/providers/Microsoft\.DBforPostgreSQL/(?P<kind>flexibleServers|servers)/(?P<name>[^/]+)$",
     re.IGNORECASE,
 )
-_DOMAIN = ".postgres.database.azure.com"
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,13 @@ class Firewall:
         if match is not None:
             subscription, group, name = match["subscription"], match["group"], match["name"]
         else:
-            subscription, name = None, text.strip().lower().removesuffix(_DOMAIN)
+            subscription = None
+            name = text.strip().lower().removesuffix(azure_suffix(text) or "")
             if not re.fullmatch(r"[a-z0-9-]+", name):
                 raise InputError(
                     f"--target-server: {text!r} is neither the name nor the resource id of an"
                     " Azure Database for PostgreSQL.",
-                    f"Give for example mytarget or mytarget{_DOMAIN}.",
+                    "Give for example mytarget or mytarget.postgres.database.azure.com.",
                 )
         what = f"server {name!r} in resource group {group!r}"
         try:
@@ -95,8 +97,9 @@ class Firewall:
         except NotFoundError:
             advice = "Check --target-server and --target-resource-group."
             with translated(f"flexible or single {what}", missing=advice):
-                self._client(subscription, flexible=False).servers.get(group, name)
-            return Server(group, name, subscription, flexible=False, public=True)
+                found = wire(self._client(subscription, flexible=False).servers.get(group, name))
+            access = (found.get("properties") or {}).get("publicNetworkAccess")
+            return Server(group, name, subscription, flexible=False, public=access != "Disabled")
         network = (found.get("properties") or {}).get("network") or {}
         subnet = network.get("delegatedSubnetResourceId")
         public = subnet is None and network.get("publicNetworkAccess") != "Disabled"
@@ -132,6 +135,20 @@ class Firewall:
         else:
             from azure.mgmt.rdbms.postgresql import PostgreSQLManagementClient
         return self._clients.of(PostgreSQLManagementClient, subscription=subscription)
+
+
+def to_allow(service: str, prefixes: Iterable[str], rules: dict[str, Range]) -> dict[str, Range]:
+    """The rules to add, by name, so that a service in a subnet of those prefixes gets in.
+
+    Rules that are there stay: one of ours may let in what the service needed before it moved.
+    """
+    taken = set(rules)
+    added = {}
+    for item in missing(prefixes, rules):
+        name = unused(f"dms-{service}", taken)
+        taken.add(name)
+        added[name] = item
+    return added
 
 
 def missing(prefixes: Iterable[str], rules: dict[str, Range]) -> list[Range]:

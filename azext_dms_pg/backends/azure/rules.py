@@ -6,7 +6,9 @@ matches decides; Azure's own default rules (65000 and up) come last.
 
 from __future__ import annotations
 
+import enum
 import ipaddress
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,16 @@ OUTBOUND = "Outbound"
 ALLOW = "Allow"
 DENY = "Deny"
 _ANY = {"*", "any", "0.0.0.0/0", "::/0"}
+_NEAR_TAGS = frozenset({"virtualnetwork"})
 _LOWEST, _HIGHEST = 100, 4096
+
+
+class Reach(enum.Enum):
+    """How much of somebody's addresses one side of a rule is about."""
+
+    NONE = enum.auto()
+    PART = enum.auto()
+    ALL = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -28,20 +39,24 @@ class Peer:
     """Who is at the other end of a connection.
 
     :param tags: service tags (lower case) that mean this peer or everything it is part of.
-    :param narrower: service tags that are part of it: an allow for them is meant for us, a deny
-        concerns others, too, and is reported as deciding only when it names the peer.
+    :param parts: service tags that are part of it and together all that is needed of it: to let
+        through each of them is enough. Empty where that is not known.
     :param networks: address ranges of the peer, when known.
     """
 
     name: str
     tags: frozenset[str]
-    narrower: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
     networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, with one or several ranges on each side."""
+    """One rule, with one or several ranges on each side.
+
+    :param peers: the far side; ``near`` the side of the subnet the rules belong to. A side that is
+        an application security group has no ranges, and no service is a member of one.
+    """
 
     name: str
     priority: int
@@ -50,12 +65,13 @@ class Rule:
     protocol: str
     ports: tuple[str, ...]
     peers: tuple[str, ...]
+    near: tuple[str, ...] = ("*",)
 
     @classmethod
     def from_arm(cls, item: Json) -> Rule:
         values = item.get("properties") or item
         inbound = values.get("direction") == INBOUND
-        side = "source" if inbound else "destination"
+        far, near = ("source", "destination") if inbound else ("destination", "source")
         return cls(
             name=str(item.get("name")),
             priority=int(values["priority"]),
@@ -63,7 +79,8 @@ class Rule:
             access=str(values["access"]),
             protocol=str(values.get("protocol") or "*").lower(),
             ports=_all(values, "destinationPortRange"),
-            peers=_all(values, f"{side}AddressPrefix"),
+            peers=_all(values, f"{far}AddressPrefix"),
+            near=_all(values, f"{near}AddressPrefix"),
         )
 
     def concerns_port(self, protocol: str, port: int) -> bool:
@@ -71,21 +88,15 @@ class Rule:
             _in_range(item, port) for item in self.ports
         )
 
-    def covers(self, peer: Peer) -> bool:
-        """Whether the rule decides about the whole of the peer."""
-        for prefix in self.peers:
-            tag = prefix.lower()
-            if tag in _ANY or tag in peer.tags:
-                return True
-            if self.access == ALLOW and _tag_base(tag) in peer.narrower:
-                return True
-            if peer.networks and all(_contains(prefix, network) for network in peer.networks):
-                return True
-        return False
+    def reach(self, peer: Peer) -> Reach:
+        return _reach(self.peers, peer.tags, peer.networks)
 
-    def touches(self, peer: Peer) -> bool:
-        """Whether the rule decides about a part of the peer."""
-        return any(_overlaps(prefix, network) for prefix in self.peers for network in peer.networks)
+    def reach_near(self, networks: tuple[str, ...]) -> Reach:
+        return _reach(self.near, _NEAR_TAGS, networks)
+
+    def parts(self, peer: Peer) -> frozenset[str]:
+        """The needed parts of the peer that the rule names by their own tags."""
+        return peer.parts & {_tag_base(prefix.lower()) for prefix in self.peers}
 
 
 @dataclass(frozen=True)
@@ -102,27 +113,52 @@ class Verdict:
     partly_denied_by: Rule | None = None
 
 
-def decide(rules: Iterable[Rule], direction: str, protocol: str, port: int, peer: Peer) -> Verdict:
-    """Follow the rules as Azure does."""
+def decide(
+    rules: Iterable[Rule],
+    direction: str,
+    protocol: str,
+    port: int,
+    peer: Peer,
+    *,
+    near: tuple[str, ...] = (),
+) -> Verdict:
+    """Follow the rules as Azure does.
+
+    :param near: the ranges of the subnet; a rule for another subnet decides nothing here.
+    """
     partly = None
+    closed: frozenset[str] = frozenset()
+    undecided = peer.parts
     for rule in sorted(rules, key=lambda rule: rule.priority):
+        here = rule.reach_near(near) if near else Reach.ALL
         if rule.direction != direction or not rule.concerns_port(protocol, port):
             continue
-        if rule.covers(peer):
+        if here is Reach.NONE:
+            continue
+        there, parts = rule.reach(peer), rule.parts(peer)
+        if here is there is Reach.ALL:
             return Verdict(direction, port, protocol, peer, rule.access, rule, partly)
-        if rule.access == DENY and partly is None and rule.touches(peer):
-            partly = rule
+        if rule.access == DENY and (there is not Reach.NONE or parts):
+            partly = partly or rule
+            closed |= parts & undecided
+        elif rule.access == ALLOW and parts and here is Reach.ALL:
+            undecided -= parts - closed
+            if not undecided:
+                return Verdict(direction, port, protocol, peer, ALLOW, rule, partly)
     return Verdict(direction, port, protocol, peer, DENY, None, partly)
 
 
 def allowing(verdicts: Iterable[Verdict], rules: Iterable[Rule]) -> list[Json]:
     """Rules to add (ARM's JSON with name) so that every denied verdict becomes an allow.
 
-    One rule a direction and peer, just before the first rule that denies.
+    One rule a direction and peer, just before the first rule that denies. Each has a name of its
+    own: a rule of that name that is there is needed, and writing over it would close its ports.
 
     :raises ValueError: no priority is free there.
     """
+    rules = list(rules)
     taken = {(rule.direction, rule.priority) for rule in rules}
+    names = {rule.name for rule in rules}
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.access == DENY:
@@ -136,14 +172,22 @@ def allowing(verdicts: Iterable[Verdict], rules: Iterable[Rule]) -> list[Json]:
         )
         priority = _free(direction, limit, taken)
         taken.add((direction, priority))
-        added.append(_arm_rule(direction, peer, priority, denied))
+        name = unused(f"AllowDms{direction}{peer}", names)
+        added.append(_arm_rule(name, direction, peer, priority, denied))
     return added
 
 
-def _arm_rule(direction: str, peer: str, priority: int, denied: list[Verdict]) -> Json:
+def unused(name: str, taken: Iterable[str]) -> str:
+    """The name, or with the first number behind it that nobody has; ARM ignores case."""
+    folded = {other.lower() for other in taken}
+    names = itertools.chain((name,), (f"{name}-{number}" for number in itertools.count(2)))
+    return next(item for item in names if item.lower() not in folded)
+
+
+def _arm_rule(name: str, direction: str, peer: str, priority: int, denied: list[Verdict]) -> Json:
     inbound = direction == INBOUND
     return {
-        "name": f"AllowDms{direction}{peer}",
+        "name": name,
         "properties": {
             "access": ALLOW,
             "description": "Azure Database Migration Service (az dms network allow)",
@@ -189,6 +233,16 @@ def _in_range(text: str, port: int) -> bool:
 def _tag_base(tag: str) -> str:
     """``storage.eastus2`` is ``storage`` of one region."""
     return tag.split(".", 1)[0] if tag[:1].isalpha() else tag
+
+
+def _reach(prefixes: tuple[str, ...], tags: frozenset[str], networks: tuple[str, ...]) -> Reach:
+    if any(prefix.lower() in _ANY or prefix.lower() in tags for prefix in prefixes):
+        return Reach.ALL
+    within = [any(_contains(prefix, network) for prefix in prefixes) for network in networks]
+    if within and all(within):
+        return Reach.ALL
+    touched = any(_overlaps(prefix, network) for prefix in prefixes for network in networks)
+    return Reach.PART if touched else Reach.NONE
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

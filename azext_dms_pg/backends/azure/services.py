@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.backends.azure.client import plain
 from azext_dms_pg.backends.azure.errors import translated
-from azext_dms_pg.errors import InputError
+from azext_dms_pg.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,21 +44,11 @@ class AzureServices:
         subnet: str | None,
         tags: Mapping[str, str] | None,
     ) -> Json | None:
-        for value, option, example in (
-            (sku, "--sku-name", "--sku-name Premium_4vCores (online migrations need Premium)"),
-            (subnet, "--subnet", "--subnet ID, or --subnet NAME --vnet-name VNET"),
-        ):
-            if not value:
-                raise InputError(
-                    f"A service on Azure needs {option}.",
-                    f"Add {example}. A service on this machine needs neither: -l local.",
-                    code="MissingArgument",
-                )
         with translated(where):
             from azure.mgmt.datamigration.models import DataMigrationService, ServiceSku
 
             parameters = DataMigrationService(
-                location=location or self._clients.group_location(where.group),
+                location=location,
                 virtual_subnet_id=subnet,
                 sku=ServiceSku(name=sku),
                 tags=tags,
@@ -70,6 +60,14 @@ class AzureServices:
     def show(self, where: ServiceAddress) -> Json:
         with self._asking(where):
             return plain(self._operations.get(group_name=where.group, service_name=where.service))
+
+    def uses_subnet(self, where: ServiceAddress, subnet_id: str) -> bool:
+        """Whether the service exists, and in that subnet."""
+        try:
+            found = self.show(where)
+        except NotFoundError:
+            return False
+        return str(found["virtualSubnetId"]).lower() == subnet_id.lower()
 
     def list(self, group: str | None) -> Rows:
         with translated(f"services in resource group {group!r}" if group else "services"):

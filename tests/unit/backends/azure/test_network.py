@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
+from azext_dms_pg.backends.azure.firewall import Firewall
 from azext_dms_pg.backends.azure.network import Network
 from tests.support.arm.messages import Json
 
@@ -81,3 +82,22 @@ def test_otherwise_those_in_its_subnet(network: Network) -> None:
 def test_a_card_that_is_gone(network: Network) -> None:
     service = {**SERVICE, "virtualNicId": f"{GROUP}/Microsoft.Network/networkInterfaces/c"}
     assert network.cards(service) == []
+
+
+@pytest.mark.parametrize(
+    ("access", "public"), [("Enabled", True), ("Disabled", False), (None, True)]
+)
+def test_a_single_server_may_be_private(access: str | None, public: bool) -> None:
+    model = Model({"properties": {"publicNetworkAccess": access}})
+
+    def of(client: Any, **_: Any) -> Any:
+        def get(*_: str) -> Model:
+            if "flexible" in client.__module__:
+                raise ResourceNotFoundError(response=_gone())
+            return model
+
+        return SimpleNamespace(servers=SimpleNamespace(get=get))
+
+    clients: Any = SimpleNamespace(of=of)
+    found = Firewall(clients).server("old.postgres.database.usgovcloudapi.net", "g")
+    assert (found.name, found.flexible, found.public) == ("old", False, public)

@@ -17,6 +17,7 @@ from azext_dms_pg.backends.azure.rules import (
 
 VNET = Peer("VirtualNetwork", frozenset({"virtualnetwork"}), networks=("10.0.0.0/16",))
 AZURE = Peer("AzureCloud", frozenset({"internet", "azurecloud"}), frozenset({"storage"}))
+NEAR = ("10.0.1.0/24",)
 
 
 def _rule(
@@ -27,8 +28,9 @@ def _rule(
     ports: tuple[str, ...] = ("*",),
     peers: tuple[str, ...] = ("*",),
     protocol: str = "*",
+    near: tuple[str, ...] = ("*",),
 ) -> Rule:
-    return Rule(f"r{priority}", priority, direction, access, protocol, ports, peers)
+    return Rule(f"r{priority}", priority, direction, access, protocol, ports, peers, near)
 
 
 def test_reads_arm() -> None:
@@ -50,6 +52,7 @@ def test_reads_arm() -> None:
     )
     assert rule.ports == ("443", "1000-2000", "80")
     assert rule.peers == ("10.0.0.0/8",)
+    assert rule.near == ("*",)
     assert rule.concerns_port("tcp", 1500)
     assert not rule.concerns_port("udp", 1500)
     assert not rule.concerns_port("tcp", 81)
@@ -81,6 +84,57 @@ def test_rules_that_do_not_concern_us(rule: Rule, access: str) -> None:
 def test_an_allow_for_the_services_we_need_is_enough() -> None:
     rules = [_rule(100, ALLOW, peers=("Storage.eastus2",)), _rule(200, DENY)]
     assert decide(rules, OUTBOUND, "tcp", 443, AZURE).access == ALLOW
+
+
+def test_an_allow_for_one_of_the_services_we_need_is_not_enough() -> None:
+    both = Peer("AzureCloud", frozenset({"azurecloud"}), frozenset({"storage", "servicebus"}))
+    storage = _rule(100, ALLOW, peers=("Storage",))
+    bus = _rule(110, ALLOW, peers=("ServiceBus.eastus2",))
+    deny = _rule(200, DENY)
+    assert decide([storage, deny], OUTBOUND, "tcp", 443, both).rule is deny
+    assert decide([storage, bus, deny], OUTBOUND, "tcp", 443, both).rule is bus
+    # Where it is not known what is needed, only all of it is enough.
+    whole = Peer("AzureCloud", frozenset({"azurecloud"}))
+    assert decide([storage, bus, deny], OUTBOUND, "tcp", 12000, whole).access == DENY
+
+
+def test_a_service_that_is_denied_stays_so() -> None:
+    rules = [
+        _rule(90, DENY, peers=("Storage",)),
+        _rule(100, ALLOW, peers=("Storage",)),
+        _rule(200, DENY),
+    ]
+    verdict = decide(rules, OUTBOUND, "tcp", 443, AZURE)
+    assert (verdict.access, verdict.partly_denied_by) == (DENY, rules[0])
+
+
+@pytest.mark.parametrize(
+    ("near", "decides"),
+    [
+        (("*",), True),
+        (("VirtualNetwork",), True),
+        (("10.0.0.0/16",), True),
+        (("10.0.1.0/25", "10.0.1.128/25"), False),  # together they do; Azure's rules rarely say so
+        (("10.0.9.0/24",), False),
+        (("10.0.1.0/25",), False),
+        ((), False),  # an application security group
+    ],
+)
+@pytest.mark.parametrize("access", [ALLOW, DENY])
+def test_a_rule_for_another_subnet_decides_nothing(
+    near: tuple[str, ...], decides: bool, access: str
+) -> None:
+    rule = _rule(100, access, near=near)
+    last = _rule(200, DENY if access == ALLOW else ALLOW)
+    for peer in (AZURE, VNET):
+        verdict = decide([rule, last], OUTBOUND, "tcp", 443, peer, near=NEAR)
+        assert verdict.rule is (rule if decides else last)
+
+
+def test_a_denial_for_a_part_of_the_subnet_is_told() -> None:
+    rules = [_rule(100, DENY, near=("10.0.1.0/25",)), _rule(200, ALLOW)]
+    verdict = decide(rules, OUTBOUND, "tcp", 443, AZURE, near=NEAR)
+    assert (verdict.access, verdict.partly_denied_by) == (ALLOW, rules[0])
 
 
 def test_networks_are_compared() -> None:
@@ -116,6 +170,22 @@ def test_added_rules_come_before_the_denying_one_and_turn_every_verdict() -> Non
     after = rules + [Rule.from_arm(item) for item in added]
     assert {decide(after, side, "tcp", port, peer).access for side, port, peer in wanted} == {ALLOW}
     assert allowing([decide(after, *wanted[0][:1], "tcp", 443, AZURE)], after) == []
+
+
+def test_rules_of_ours_are_never_written_over() -> None:
+    rules = [_rule(300, DENY, ports=("443",)), _rule(65000, ALLOW)]
+    seen: set[str] = set()
+    # Time and again somebody denies something more, in front of what was allowed.
+    for priority, port in ((300, 443), (250, 445), (200, 443)):
+        rules.append(_rule(priority, DENY, ports=(str(port),)))
+        verdicts = [decide(rules, OUTBOUND, "tcp", port, AZURE)]
+        (added,) = allowing(verdicts, rules)
+        assert added["name"].lower() not in seen
+        seen.add(added["name"].lower())
+        rules.append(Rule.from_arm({**added, "name": added["name"].upper()}))
+        again = [decide(rules, OUTBOUND, "tcp", number, AZURE) for number in (443, 445)]
+        assert allowing(again[:1], rules) == []
+    assert [verdict.access for verdict in again] == [ALLOW, ALLOW]
 
 
 def test_no_room_for_a_rule() -> None:

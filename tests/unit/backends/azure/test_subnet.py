@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from azext_dms_pg.backends.azure.firewall import Range, Server, findings, missing
+from azext_dms_pg.backends.azure.firewall import Range, Server, findings, missing, to_allow
 from azext_dms_pg.backends.azure.network import SubnetAddress
 from azext_dms_pg.backends.azure.rules import Rule
 from azext_dms_pg.backends.azure.subnet import Route, Subnet
@@ -55,6 +55,38 @@ def test_findings(subnet: Subnet, code: str, severity: Severity) -> None:
     assert all(item.remedy for item in look(subnet, "eastus2"))
 
 
+def test_a_service_that_is_there_has_its_address() -> None:
+    (found,) = look(replace(GOOD, used_addresses=251), "eastus2", exists=True)
+    assert (found.code, found.severity) == ("SubnetFull", Severity.WARNING)
+
+
+def test_each_port_needs_its_own_services() -> None:
+    def allow(priority: int, tag: str, *ports: str) -> Rule:
+        return Rule(tag, priority, "Outbound", "Allow", "*", ports, (tag,))
+
+    rules = (
+        allow(100, "Storage", "443", "445"),
+        allow(110, "ServiceBus", "443", "9354"),
+        allow(120, "AzureCloud", "53", "12000"),
+        Rule("no", 200, "Outbound", "Deny", "*", ("*",), ("*",)),
+        Rule("in", 65000, "Inbound", "Allow", "*", ("*",), ("*",)),
+    )
+    (found,) = look(replace(GOOD, security_group="nsg", rules=rules), "eastus2")
+    assert "AzureCloud, port 443: denied by no" in found.message
+    enough = (*rules, allow(130, "AzureMonitor", "443"))
+    assert look(replace(GOOD, security_group="nsg", rules=enough), "eastus2") == []
+
+
+def test_rules_for_other_subnets_are_passed_over() -> None:
+    other = Rule("other", 100, "Inbound", "Deny", "*", ("*",), ("*",), ("10.0.9.0/24",))
+    rules = (
+        other,
+        Rule("in", 65000, "Inbound", "Allow", "*", ("*",), ("*",)),
+        Rule("out", 65000, "Outbound", "Allow", "*", ("*",), ("*",)),
+    )
+    assert _codes(replace(GOOD, security_group="nsg", rules=rules)) == []
+
+
 def test_endpoints_make_up_for_the_route() -> None:
     endpoints = ("Microsoft.Storage", "Microsoft.ServiceBus", "Microsoft.Sql")
     assert _codes(replace(GOOD, routes=(DEFAULT_ROUTE,), service_endpoints=endpoints)) == []
@@ -89,6 +121,17 @@ def test_firewall_ranges() -> None:
     assert missing(["10.1.0.0/30"], rules) == [Range("10.1.0.0", "10.1.0.3")]
     half = {"half": Range("10.0.1.0", "10.0.1.127")}
     assert missing(["10.0.1.0/24"], half) == [Range("10.0.1.0", "10.0.1.255")]
+
+
+def test_firewall_rules_are_never_written_over() -> None:
+    """A service that is made anew may be in another subnet."""
+    rules = {"DMS-S": Range("10.0.1.0", "10.0.1.255"), "dms-s-3": Range("1.1.1.1", "1.1.1.1")}
+    assert to_allow("S", ["10.0.1.0/24"], rules) == {}
+    assert to_allow("S", ["10.0.2.0/24", "10.0.3.0/24"], rules) == {
+        "dms-S-2": Range("10.0.2.0", "10.0.2.255"),
+        "dms-S-4": Range("10.0.3.0", "10.0.3.255"),
+    }
+    assert list(to_allow("S", ["10.0.2.0/24"], {})) == ["dms-S"]
 
 
 def test_a_private_server_has_no_firewall() -> None:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.model.task_input import TaskInput
 
 Json = dict[str, Any]
@@ -141,12 +140,10 @@ class Projects(Protocol):
 class Tasks(Protocol):
     """Tasks of a project; each answer is ``shape.task`` unless said otherwise.
 
+    To make one is no part of the protocol: here it takes what we understand (a ``TaskInput``), on
+    Azure what core sends (the JSON itself, with keys and nulls that are Azure's business).
     ``expand`` is None, ``"output"`` or ``"command"``: what is not asked for is null.
     """
-
-    def create(self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = ...) -> Json:
-        """Make the task and start it. The project's platforms were checked by the caller."""
-        ...
 
     def show(self, where: TaskAddress, *, expand: str | None) -> Json: ...
 

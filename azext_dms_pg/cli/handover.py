@@ -1,7 +1,7 @@
 """SQL Server and MySQL: core's own functions do the work, on the same requests as ever.
 
-Owns what must happen around them: our clearer reading of the JSON arguments, prompts that name
-a way out without a terminal, and no request logging where passwords travel.
+Owns what must happen around them: our clearer reading of the JSON arguments, and prompts that name
+a way out without a terminal. The requests are sent by ``backends.azure.tasks``.
 Source: azure-cli 2.91 ``command_modules/dms/custom.py``.
 """
 
@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from azext_dms_pg.backends.azure.client import plain
-from azext_dms_pg.backends.azure.errors import translated
 from azext_dms_pg.cli import inputs
 from azext_dms_pg.cli.databases import OPTION
 from azext_dms_pg.errors import InputError
 
 if TYPE_CHECKING:
-    from azext_dms_pg.backends.azure.client import Clients
+    from azext_dms_pg.backends.azure.tasks import AzureTasks
     from azext_dms_pg.backends.base import Json, TaskAddress
     from azext_dms_pg.cli.platforms import Pair
 
 
 def create_task(
-    clients: Clients,
+    tasks: AzureTasks,
     where: TaskAddress,
     pair: Pair,
     task_type: str | None,
@@ -33,8 +31,7 @@ def create_task(
     validations: tuple[bool, bool, bool],
 ) -> Json:
     """Make a task of a project that is not PostgreSQL's."""
-    from azure.cli.command_modules.dms import custom as core
-
+    core = _core()
     source, target = pair.folded
     task_type = (task_type or "").lower()
     if not core.core_handles_scenario(source, target, task_type):
@@ -42,14 +39,15 @@ def create_task(
             f"There is no migration from {pair} of type {task_type or 'default'!r}.",
             "See `az dms project task create -h` for the supported combinations.",
         )
+    if databases_json is None:
+        raise InputError(f"{OPTION} is required for {pair}.", f"Give {OPTION} FILE.")
+    databases = _checked(inputs.read_json(databases_json, OPTION), pair)
     connections = [
         _completed(text, side)
         for text, side in ((source_json, inputs.SOURCE), (target_json, inputs.TARGET))
     ]
-    if databases_json is None:
-        raise InputError(f"{OPTION} is required for {pair}.", f"Give {OPTION} FILE.")
     properties = core.get_task_migration_properties(
-        inputs.read_json(databases_json, OPTION),
+        databases,
         source,
         target,
         task_type,
@@ -57,27 +55,13 @@ def create_task(
         core.create_connection(connections[1], "", target),
         *validations,
     )
-    secrets = [str(connection["password"]) for connection in connections]
-    with translated(where, secrets=secrets):
-        from azure.mgmt.datamigration.models import ProjectTask
-
-        return plain(
-            clients.datamigration.tasks.create_or_update(
-                parameters=ProjectTask(properties=properties),
-                logging_enable=False,
-                group_name=where.group,
-                service_name=where.service,
-                project_name=where.project,
-                task_name=where.task,
-            )
-        )
+    secrets = [str(item["password"]) for item in connections if item["password"]]
+    return tasks.put(where, properties, secrets)
 
 
-def cutover(clients: Clients, where: TaskAddress, pair: Pair, object_name: str | None) -> None:
+def cutover(tasks: AzureTasks, where: TaskAddress, pair: Pair, object_name: str | None) -> None:
     """Cut over one object of a task that is not PostgreSQL's."""
-    from azure.cli.command_modules.dms import custom as core
-    from azure.mgmt.datamigration import models
-
+    core = _core()
     scenario = core.get_scenario_type(*pair.folded, "onlinemigration")
     if scenario != core.ScenarioType.mysql_azuremysql_online:
         raise InputError(
@@ -90,16 +74,39 @@ def cutover(clients: Clients, where: TaskAddress, pair: Pair, object_name: str |
             "Give the name of the database on the source.",
             code="MissingArgument",
         )
-    with translated(where):
-        core.run_command(
-            clients.datamigration.tasks,
-            models.MigrateSyncCompleteCommandInput(database_name=object_name),
-            models.MigrateSyncCompleteCommandProperties,
-            where.group,
-            where.service,
-            where.project,
-            where.task,
+    tasks.complete(where, object_name)
+
+
+def _core() -> Any:
+    try:
+        from azure.cli.command_modules.dms import custom
+    except ImportError as error:
+        raise InputError(
+            "SQL Server and MySQL are migrated with the functions of azure-cli's own module dms,"
+            f" which this installation does not have ({error}).",
+            "Use azure-cli 2.91, where it was last seen. PostgreSQL needs no such module.",
+        ) from None
+    return custom
+
+
+def _checked(databases: Any, pair: Pair) -> Any:
+    """Core takes the outer shape for granted.
+
+    :raises InputError: a list where there must be an object, or the other way round.
+    """
+    if pair.source.lower() == "mysql":
+        fits, wanted = isinstance(databases, dict), "one object with selected_databases"
+    else:
+        fits = isinstance(databases, (list, tuple)) and all(
+            isinstance(item, dict) for item in databases
         )
+        wanted = "a list of objects, one a database"
+    if not fits:
+        raise InputError(
+            f"{OPTION}: expected {wanted} for {pair}.",
+            "See `az dms project task create -h` for the form.",
+        )
+    return databases
 
 
 def _completed(text: str | None, side: inputs.Side) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import ast
 import json
 import os
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 from azext_dms_pg.cli import lenient, passfile
 from azext_dms_pg.errors import InputError
-from azext_dms_pg.model.connection import ENTRA_ID, Connection
+from azext_dms_pg.model.connection import ENTRA_ID, Connection, azure_suffix
 from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
 
 _LOOKS_LIKE_PATH = re.compile(r"^[^\n{}\[\]@=;]{1,260}$")
@@ -89,16 +90,21 @@ def read_json(value: str, option: str) -> Any:
     return _parse(value, "the value given on the command line", option)
 
 
+def require(value: str | None, server: str | None, side: Side) -> None:
+    """:raises InputError: neither the JSON nor the server of one side was given."""
+    if value is None and server is None:
+        raise InputError(
+            f"No {side.name} server was given.",
+            f"Give --{side.name}-server NAME, or {side.option} FILE.",
+            code="MissingArgument",
+        )
+
+
 def connection_json(value: str | None, side: Side, flags: Flags | None = None) -> dict[str, Any]:
     """The connection of one side as a dict, typed flags applied; not yet complete."""
     flags = flags or Flags()
+    require(value, flags.server, side)
     if value is None:
-        if flags.server is None:
-            raise InputError(
-                f"No {side.name} server was given.",
-                f"Give --{side.name}-server NAME, or {side.option} FILE.",
-                code="MissingArgument",
-            )
         return flags.over({})
     wire = read_json(value, side.option)
     if not isinstance(wire, dict):
@@ -106,7 +112,10 @@ def connection_json(value: str | None, side: Side, flags: Flags | None = None) -
             f"{side.option}: expected one JSON object, found {_kind(wire)}.",
             'Write for example {"userName": "postgres", "serverName": "db.example.com"}.',
         )
-    if wire.get("password") and _existing_file(value) is None:
+    password = wire.get("password")
+    if isinstance(password, int) and not isinstance(password, bool):
+        wire["password"] = str(password)  # as core sends it
+    if password and _was_typed(value):
         from knack.log import get_logger
 
         get_logger(__name__).warning(
@@ -138,8 +147,15 @@ def complete(
     if filled["password"] or (token_allowed and _wants_token(filled)):
         return filled
     optional = token_allowed and is_azure_server(filled)
-    filled["password"] = _ask(side, "password", optional=optional) or None
+    answer = _ask(side, "password", optional=optional)
+    # MySQL and SQL Server know empty passwords.
+    filled["password"] = answer if answer or not postgresql else None
     return filled
+
+
+def check(wire: dict[str, Any], side: Side) -> None:
+    """:raises InputError: what is there of the connection cannot be used."""
+    _connection(wire, side)
 
 
 def task_input(
@@ -175,9 +191,7 @@ def _from_passfile(wire: dict[str, Any]) -> str | None:
 
 def is_azure_server(wire: dict[str, Any]) -> bool:
     server = wire.get("serverName")
-    return isinstance(server, str) and server.strip().lower().endswith(
-        ".postgres.database.azure.com"
-    )
+    return isinstance(server, str) and azure_suffix(server) is not None
 
 
 def _ask(side: Side, what: str, *, optional: bool = False) -> str:
@@ -200,6 +214,11 @@ def _ask(side: Side, what: str, *, optional: bool = False) -> str:
             code="NoTerminal",
         ) from None
     return answer
+
+
+def _was_typed(value: str) -> bool:
+    """Whether others can see it in the list of processes: az reads @FILE before we are asked."""
+    return any(word == value or word.endswith(f"={value}") for word in sys.argv)
 
 
 def _existing_file(value: str) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.backends.base import TaskAddress
-from azext_dms_pg.cli import dispatch, inputs, outcome
+from azext_dms_pg.cli import databases, dispatch, inputs, outcome
 from azext_dms_pg.errors import ConflictError, InputError, StateError
 from azext_dms_pg.model.connection import Connection
 
@@ -49,6 +49,7 @@ def compare_task(
     object_name: str | None = None,
     limit: int = 20,
 ) -> Rows:
+    object_name = databases.one(object_name)
     where = TaskAddress(resource_group_name, service_name, project_name, task_name)
     tasks = dispatch.for_service(cmd, where.parent.parent).tasks
     found = tasks.compare(

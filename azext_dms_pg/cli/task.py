@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.backends.base import ProjectAddress, TaskAddress
-from azext_dms_pg.cli import databases, dispatch, inputs, platforms
+from azext_dms_pg.cli import databases, dispatch, flags, inputs, platforms
 from azext_dms_pg.cli.waiting import Condition, wait
 from azext_dms_pg.errors import InputError
 from azext_dms_pg.model.options import TaskOptions
@@ -48,15 +48,40 @@ def create_task(
         raise InputError(
             "--no-wait and --wait-until contradict each other.", "Give one of them, or neither."
         )
+    # What is missing whatever the platform is known before Azure is asked for anything.
+    for side, text, server in (
+        (inputs.SOURCE, source_connection_json, source_server),
+        (inputs.TARGET, target_connection_json, target_server),
+    ):
+        inputs.require(text, server, side)
+    databases.require(database_options_json, databases_to_migrate)
     where = TaskAddress(resource_group_name, service_name, project_name, task_name)
     backend = _backend(cmd, where)
     pair = _platforms(backend, where)
     pair.check_same(source_platform, target_platform, where.project)
+    local_only = {"--validate-only": validate_only, "--migrate-schema": migrate_schema}
     if not pair.is_postgresql:
+        flags.only_for_postgresql(
+            pair,
+            {
+                "--source-server": source_server,
+                "--source-port": source_port,
+                "--source-user": source_user,
+                "--source-database": source_database,
+                "--target-server": target_server,
+                "--target-port": target_port,
+                "--target-user": target_user,
+                "--target-database": target_database,
+                "--databases": databases_to_migrate,
+                "--tables": tables,
+                "--wait-until": wait_until,
+                **local_only,
+            },
+        )
         from azext_dms_pg.cli import handover
 
         return handover.create_task(
-            dispatch.azure(cmd).clients,
+            dispatch.azure(cmd).tasks,
             where,
             pair,
             task_type,
@@ -70,6 +95,9 @@ def create_task(
             ),
         )
     platforms.check_task_type(task_type, where.project)
+    here = dispatch.is_local(cmd, where.parent.parent)
+    if not here:
+        flags.only_for_local(local_only)
     # All that can be wrong with the arguments is found before anybody is asked for a password.
     source = inputs.connection_json(
         source_connection_json,
@@ -81,18 +109,22 @@ def create_task(
         inputs.TARGET,
         inputs.Flags(target_server, target_user, target_database, target_port),
     )
-    chosen = databases.chosen(database_options_json, databases_to_migrate, tables)
-    inputs.task_input(source, target, chosen)
-    here = dispatch.is_local(cmd, where.parent.parent)
-    created = backend.tasks.create(
-        where,
-        inputs.task_input(
-            inputs.complete(source, inputs.SOURCE, token_allowed=here),
-            inputs.complete(target, inputs.TARGET, token_allowed=here),
-            chosen,
-        ),
-        TaskOptions(validate_only=validate_only, migrate_schema=migrate_schema),
-    )
+    wanted = (database_options_json, databases_to_migrate, tables)
+    if here:
+        chosen = databases.chosen(*wanted)
+        inputs.task_input(source, target, chosen)
+        created = dispatch.local().tasks.create(
+            where,
+            inputs.task_input(*_completed(source, target, token_allowed=True), chosen),
+            TaskOptions(validate_only=validate_only, migrate_schema=migrate_schema),
+        )
+    else:
+        rows = databases.for_azure(*wanted)
+        inputs.check(source, inputs.SOURCE)
+        inputs.check(target, inputs.TARGET)
+        created = dispatch.azure(cmd, where.parent.parent).tasks.create(
+            where, *_completed(source, target, token_allowed=False), rows
+        )
     if no_wait or not (wait_until or validate_only):
         return created
     from azext_dms_pg.cli import after_creation
@@ -136,14 +168,19 @@ def cutover_task(
     object_name: str | None = None,
     make_source_read_only: bool = False,
 ) -> None:
+    object_name = databases.one(object_name)
     where = TaskAddress(resource_group_name, service_name, project_name, task_name)
     backend = _backend(cmd, where)
     pair = _platforms(backend, where)
+    read_only = {"--make-source-read-only": make_source_read_only}
     if not pair.is_postgresql:
+        flags.only_for_postgresql(pair, read_only)
         from azext_dms_pg.cli import handover
 
-        handover.cutover(dispatch.azure(cmd).clients, where, pair, object_name)
+        handover.cutover(dispatch.azure(cmd).tasks, where, pair, object_name)
         return
+    if not dispatch.is_local(cmd, where.parent.parent):
+        flags.only_for_local(read_only)
     backend.tasks.cutover(
         where, object_name=object_name, make_source_read_only=make_source_read_only
     )
@@ -201,7 +238,7 @@ def wait_for_task(
         lambda: show_task(
             cmd, resource_group_name, service_name, project_name, task_name, expand="output"
         ),
-        Condition(created or updated, deleted, exists, custom),
+        Condition(created, updated, deleted, exists, custom),
         interval=interval,
         timeout=timeout,
     )
@@ -214,3 +251,10 @@ def _backend(cmd: Any, where: TaskAddress) -> Backend:
 def _platforms(backend: Backend, where: TaskAddress) -> platforms.Pair:
     project = backend.projects.show(where.parent)
     return platforms.Pair(project["sourcePlatform"], project["targetPlatform"])
+
+
+def _completed(source: Json, target: Json, *, token_allowed: bool) -> tuple[Json, Json]:
+    return (
+        inputs.complete(source, inputs.SOURCE, token_allowed=token_allowed),
+        inputs.complete(target, inputs.TARGET, token_allowed=token_allowed),
+    )

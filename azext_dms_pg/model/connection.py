@@ -13,8 +13,21 @@ from azext_dms_pg.errors import InputError
 
 WIRE_TYPE = "PostgreSqlConnectionInfo"
 ENTRA_ID = "ActiveDirectory"
-AZURE_SUFFIX = ".postgres.database.azure.com"
+#: For whom a token must be to sign in at an Azure Database for PostgreSQL, by the end of its name:
+#: the public cloud first, then the others azure-cli knows. A worker has no azure-cli to ask.
+TOKEN_RESOURCES = {
+    ".postgres.database.azure.com": "https://ossrdbms-aad.database.windows.net",
+    ".postgres.database.chinacloudapi.cn": "https://ossrdbms-aad.database.chinacloudapi.cn",
+    ".postgres.database.usgovcloudapi.net": "https://ossrdbms-aad.database.usgovcloudapi.net",
+    ".postgres.database.sovcloud-api.fr": "https://ossrdbms-aad.database.sovcloud-api.fr",
+}
 _LAST_PORT = 65535
+
+
+def azure_suffix(server: str) -> str | None:
+    """The end of the name by which a server is one of Azure's, or None."""
+    folded = server.strip().lower()
+    return next((suffix for suffix in TOKEN_RESOURCES if folded.endswith(suffix)), None)
 
 
 class Secret:
@@ -68,9 +81,13 @@ class Connection:
     def uses_entra_id(self) -> bool:
         if self.authentication is not None:
             return self.authentication.lower() == ENTRA_ID.lower()
-        return self.password is None and self.server.lower().endswith(
-            ".postgres.database.azure.com"
-        )
+        return self.password is None and azure_suffix(self.server) is not None
+
+    @property
+    def token_resource(self) -> str:
+        """Of the server's own cloud; of the public one for a name that does not tell."""
+        suffix = azure_suffix(self.server)
+        return next(iter(TOKEN_RESOURCES.values())) if suffix is None else TOKEN_RESOURCES[suffix]
 
     @property
     def address(self) -> str:

@@ -57,6 +57,22 @@ class DatabaseInput:
         )
 
 
+def check_names(sources: list[str], targets: list[str]) -> None:
+    """:raises InputError: there is no database, or one is named twice."""
+    if not sources:
+        raise InputError(
+            "The database options list no database.",
+            'Give at least one: [{"name": "source db", "target_database_name": "target db"}].',
+        )
+    for what, names in (("source", sources), ("target", targets)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(
+                f"The database options name the {what} database {twice[0]!r} more than once.",
+                "Name every database once; several sources cannot share a target.",
+            )
+
+
 @dataclass(frozen=True)
 class TaskInput:
     """Source server, target server and the databases to move between them."""
@@ -66,21 +82,10 @@ class TaskInput:
     databases: tuple[DatabaseInput, ...]
 
     def __post_init__(self) -> None:
-        if not self.databases:
-            raise InputError(
-                "The database options list no database.",
-                'Give at least one: [{"name": "source db", "target_database_name": "target db"}].',
-            )
-        for what, names in (
-            ("source", [database.name for database in self.databases]),
-            ("target", [database.target_name for database in self.databases]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise InputError(
-                    f"The database options name the {what} database {twice[0]!r} more than once.",
-                    "Name every database once; several sources cannot share a target.",
-                )
+        check_names(
+            [database.name for database in self.databases],
+            [database.target_name for database in self.databases],
+        )
 
     def without_passwords(self) -> TaskInput:
         return replace(

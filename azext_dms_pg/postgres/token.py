@@ -16,9 +16,6 @@ from azext_dms_pg.errors import DmsPgError, ServerError
 if TYPE_CHECKING:
     from azext_dms_pg.model.connection import Connection
 
-#: All Azure Database for PostgreSQL servers of the public cloud accept tokens for this.
-SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
-
 
 def access_token(connection: Connection) -> str:
     """A fresh enough token to send as the password of ``connection``.
@@ -29,7 +26,7 @@ def access_token(connection: Connection) -> str:
     from azure.core.exceptions import AzureError
 
     try:
-        return str(credential.get_token(SCOPE).token)
+        return str(credential.get_token(f"{connection.token_resource}/.default").token)
     except AzureError as error:
         raise ServerError(
             f"{connection.address}: no Microsoft Entra ID token could be had for"

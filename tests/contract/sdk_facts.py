@@ -49,16 +49,22 @@ def facts() -> dict[str, Any]:
     from azure.mgmt.datamigration import models, operations
 
     from azext_dms_pg.backends.azure import tasks
-    from azext_dms_pg.model.connection import Connection, Secret
-    from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
 
-    task_input = TaskInput(
-        source=Connection("s", "u", Secret("p"), "d", 5433, encrypt=False),
-        target=Connection("t", "v", Secret("q"), trust_server_certificate=True),
-        databases=(
-            DatabaseInput("a", "b", ("x.y",), {"m": "1"}, {"s": "2"}, {"t": "3"}),
-            DatabaseInput("c", "d"),
-        ),
+    connection = {"userName": "u", "password": "p", "serverName": "s", "databaseName": "d"}
+    properties = tasks._properties(
+        {**connection, "port": 5433, "encryptConnection": False},
+        {"userName": "v", "password": "q", "serverName": "t", "trustServerCertificate": True},
+        [
+            {
+                "name": "a",
+                "target_database_name": "b",
+                "selectedTables": ["x.y"],
+                "migrationSetting": {"m": "1"},
+                "sourceSetting": {"s": "2"},
+                "targetSetting": {"t": "3"},
+            },
+            {"name": "c", "target_database_name": "d"},
+        ],
     )
     printed = {
         "service": models.DataMigrationService(location="x"),
@@ -81,7 +87,7 @@ def facts() -> dict[str, Any]:
             name: sorted(set(todict(model)) - {"additionalProperties"})
             for name, model in printed.items()
         },
-        "task": tasks._task(task_input).serialize(),
+        "task": models.ProjectTask(properties=properties).serialize(),
         "parameters": {
             f"{group}.{name}": list(
                 inspect.signature(getattr(getattr(operations, group), name)).parameters

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.azure.client import plain
 from azext_dms_pg.backends.azure.errors import translated
-from azext_dms_pg.errors import ConflictError, InputError
-from azext_dms_pg.model.options import DEFAULTS
+from azext_dms_pg.errors import ConflictError, DmsPgError, InputError
+from azext_dms_pg.model.connection import Connection
 from azext_dms_pg.model.states import MigrationState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from azext_dms_pg.backends.azure.client import Clients
     from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress, TaskLog
-    from azext_dms_pg.model.connection import Connection
-    from azext_dms_pg.model.options import TaskOptions
-    from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
+    from azext_dms_pg.model.task_input import TaskInput
+
+Names = list[str]  # AzureTasks has a method ``list``
+_OVER = {state for state in MigrationState if state.is_final} | {
+    MigrationState.COMPLETING,
+    MigrationState.CANCELLING,
+}
 
 
 class AzureTasks:
@@ -37,26 +41,35 @@ class AzureTasks:
         return self._clients.datamigration.tasks
 
     def create(
-        self, where: TaskAddress, task_input: TaskInput, options: TaskOptions = DEFAULTS
+        self, where: TaskAddress, source: Json, target: Json, databases: Iterable[Json]
     ) -> Json:
-        _refuse(options)
-        for side in (task_input.source, task_input.target):
-            if side.password is None:
+        """Make the task and start it.
+
+        :param source: the connection JSON as core reads it, user and password filled in.
+        :param databases: the database options as core reads them.
+        """
+        secrets = []
+        for side in (source, target):
+            if not side.get("password"):
                 raise InputError(
                     "Azure Database Migration Service signs in with a user and a password;"
-                    f" there is no password for {side.address}.",
+                    f" there is no password for {side.get('serverName')}.",
                     "Give one, or migrate with -l local, which signs in with Microsoft Entra ID.",
                     code="MissingArgument",
                 )
-        secrets = [
-            side.password.reveal()
-            for side in (task_input.source, task_input.target)
-            if side.password is not None
-        ]
+            secrets.append(str(side["password"]))
+        return self.put(where, _properties(source, target, databases), secrets)
+
+    def put(self, where: TaskAddress, properties: Any, secrets: Sequence[str]) -> Json:
+        """Make a task of any kind; ``secrets`` are what ``properties`` holds of them."""
         with self._asking(where, secrets=secrets):
+            from azure.mgmt.datamigration.models import ProjectTask
+
             return plain(
                 self._operations.create_or_update(
-                    parameters=_task(task_input), logging_enable=False, **_names(where)
+                    parameters=ProjectTask(properties=properties),
+                    logging_enable=False,
+                    **_names(where),
                 )
             )
 
@@ -81,25 +94,36 @@ class AzureTasks:
         return [self.show(where.task(item["name"]), expand=expand) for item in found]
 
     def cutover(
-        self, where: TaskAddress, *, object_name: str | None, make_source_read_only: bool = False
+        self,
+        where: TaskAddress,
+        *,
+        object_name: str | None,
+        make_source_read_only: bool = False,  # noqa: ARG002 - refused where options are read
     ) -> None:
-        if make_source_read_only:
-            raise InputError(
-                "--make-source-read-only is for services made with -l local.",
-                "Run on the source: ALTER DATABASE … SET default_transaction_read_only = on; and"
-                " end the sessions that write.",
-            )
-        names = [object_name] if object_name else self._not_cut_over(where)
-        for name in names:
-            with self._asking(where):
-                from azure.mgmt.datamigration import models
+        if object_name is not None:
+            self.complete(where, object_name)
+            return
+        sent: list[str] = []
+        for name in self._ready(where):
+            try:
+                self.complete(where, name)
+            except DmsPgError as error:
+                if sent:
+                    error.add(f"The cutover was asked for already of {', '.join(sent)}.")
+                raise
+            sent.append(name)
 
-                self._operations.command(
-                    parameters=models.MigrateSyncCompleteCommandProperties(
-                        input=models.MigrateSyncCompleteCommandInput(database_name=name)
-                    ),
-                    **_names(where),
-                )
+    def complete(self, where: TaskAddress, name: str) -> None:
+        """Ask for the cutover of one database, whatever the platform."""
+        with self._asking(where):
+            from azure.mgmt.datamigration import models
+
+            self._operations.command(
+                parameters=models.MigrateSyncCompleteCommandProperties(
+                    input=models.MigrateSyncCompleteCommandInput(database_name=name)
+                ),
+                **_names(where),
+            )
 
     def cancel(self, where: TaskAddress) -> Json:
         with self._asking(where):
@@ -158,42 +182,36 @@ class AzureTasks:
             code="NoLog",
         )
 
-    def _not_cut_over(self, where: TaskAddress) -> Rows | Any:
+    def _ready(self, where: TaskAddress) -> Names:
+        """The databases that are left.
+
+        :raises ConflictError: there is none, or one is not ready; nothing was asked for yet.
+        """
         properties = self.show(where, expand="output")["properties"]
-        done = {
-            item.get("databaseName")
+        states = {
+            str(item.get("databaseName")).lower(): str(item["migrationState"])
             for item in properties.get("output") or ()
-            if item.get("migrationState") in {MigrationState.COMPLETING, MigrationState.COMPLETE}
+            if item.get("migrationState")
         }
-        databases = [item["name"] for item in properties["input"]["selectedDatabases"]]
-        names = [name for name in databases if name not in done]
-        if not names:
+        names = [item["name"] for item in properties["input"]["selectedDatabases"]]
+        found = {name: states.get(name.lower(), "not begun") for name in names}
+        left = [name for name, state in found.items() if state not in _OVER]
+        told = ", ".join(f"{name}: {found[name]}" for name in left or names)
+        if not left:
             raise ConflictError(
-                f"Every database of {where} is cut over already.",
+                f"No database of {where} is left to cut over ({told}).",
                 "See the result with `az dms project task show --expand output`.",
             )
-        return names
+        if any(found[name] != MigrationState.READY_TO_COMPLETE for name in left):
+            raise ConflictError(
+                f"Not every database of {where} is ready for the cutover ({told}); none was cut"
+                " over.",
+                "Wait for READY_TO_COMPLETE, or cut over a ready one with --object-name.",
+            )
+        return left
 
     def _asking(self, where: object, **more: Any) -> Any:
         return translated(where, missing=self._elsewhere, **more)
-
-
-def _refuse(options: TaskOptions) -> None:
-    """:raises InputError: something was asked that the service cannot do."""
-    for flag, wanted, instead in (
-        (
-            "--validate-only",
-            options.validate_only,
-            "The service checks each task itself; see the network with `az dms network check`.",
-        ),
-        (
-            "--migrate-schema",
-            options.migrate_schema,
-            "Create the schema on the target yourself: pg_dump -s … | psql …",
-        ),
-    ):
-        if wanted:
-            raise InputError(f"{flag} is for services made with -l local.", instead)
 
 
 def _names(where: TaskAddress) -> dict[str, str]:
@@ -205,44 +223,48 @@ def _names(where: TaskAddress) -> dict[str, str]:
     }
 
 
-def _task(task_input: TaskInput) -> Any:
+def _properties(source: Json, target: Json, databases: Iterable[Json]) -> Any:
     from azure.mgmt.datamigration import models
 
-    return models.ProjectTask(
-        properties=models.MigratePostgreSqlAzureDbForPostgreSqlSyncTaskProperties(
-            input=models.MigratePostgreSqlAzureDbForPostgreSqlSyncTaskInput(
-                source_connection_info=_connection(task_input.source),
-                target_connection_info=_connection(task_input.target),
-                selected_databases=[_database(item) for item in task_input.databases],
-            )
+    return models.MigratePostgreSqlAzureDbForPostgreSqlSyncTaskProperties(
+        input=models.MigratePostgreSqlAzureDbForPostgreSqlSyncTaskInput(
+            source_connection_info=_connection(source),
+            target_connection_info=_connection(target),
+            selected_databases=[_database(item) for item in databases],
         )
     )
 
 
-def _connection(connection: Connection) -> Any:
+def _connection(wire: Json) -> Any:
+    """As core sends it: its defaults for keys that are missing, and no key for a null."""
     from azure.mgmt.datamigration.models import PostgreSqlConnectionInfo
 
+    read = Connection.from_wire(wire)
+
+    def sent(key: str, value: Any) -> Any:
+        return None if wire.get(key, value) is None else value
+
     return PostgreSqlConnectionInfo(
-        user_name=connection.user,
-        password=connection.password.reveal() if connection.password else None,
-        server_name=connection.server,
-        database_name=connection.database,
-        port=connection.port,
-        encrypt_connection=connection.encrypt is not False,
-        trust_server_certificate=connection.trust_server_certificate,
+        user_name=read.user,
+        password=read.password.reveal() if read.password else None,
+        server_name=read.server,
+        database_name=sent("databaseName", read.database),
+        port=sent("port", read.port),
+        encrypt_connection=sent("encryptConnection", read.encrypt is not False),
+        trust_server_certificate=sent("trustServerCertificate", read.trust_server_certificate),
     )
 
 
-def _database(database: DatabaseInput) -> Any:
+def _database(item: Json) -> Any:
     from azure.mgmt.datamigration import models
 
-    tables = database.selected_tables
+    tables = item.get("selectedTables")
     return models.MigratePostgreSqlAzureDbForPostgreSqlSyncDatabaseInput(
-        name=database.name,
-        target_database_name=database.target_name,
-        migration_setting=database.migration_setting or None,
-        source_setting=database.source_setting or None,
-        target_setting=database.target_setting or None,
+        name=item["name"],
+        target_database_name=item["target_database_name"],
+        migration_setting=item.get("migrationSetting"),
+        source_setting=item.get("sourceSetting"),
+        target_setting=item.get("targetSetting"),
         selected_tables=None
         if tables is None
         else [

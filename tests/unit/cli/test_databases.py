@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -60,6 +61,61 @@ def test_flags() -> None:
 def test_refused(value: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         databases.from_json(value)
+
+
+def test_on_azure_settings_and_what_is_empty_go_as_they_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The body they make is compared with core's in the tests of the Azure backend."""
+    entry = {
+        "name": "a",
+        "targetDatabaseName": "b",
+        "selected_tables": [],
+        "migrationSetting": {"x": True, "y": None, "z": [1]},
+        "sourceSetting": {},
+        "table_map": {},
+    }
+    assert databases.for_azure(json.dumps([entry]), None, None) == [
+        {
+            "name": "a",
+            "target_database_name": "b",
+            "selectedTables": [],
+            "migrationSetting": {"x": True, "y": None, "z": [1]},
+            "sourceSetting": {},
+        }
+    ]
+    (said,) = caplog.messages
+    assert "'table_map' is not an option" in said
+
+
+def test_flags_on_azure() -> None:
+    found = databases.for_azure(None, ["a=b"], ["public.x"])
+    assert found == [{"name": "a", "target_database_name": "b", "selectedTables": ["public.x"]}]
+    assert databases.for_azure('[{"name": "a"}]', None, None)[0]["target_database_name"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("{}", "found one object"),
+        ("[]", "list no database"),
+        ('[{"name": "a"}, {"name": "a", "target_database_name": "b"}]', "more than once"),
+        ('[{"name": ""}]', "expected the name of a database"),
+        ('[{"name": "a", "selectedTables": "x"}]', "expected a list of names"),
+        ('[{"name": "a", "sourceSetting": "x"}]', "expected an object of names"),
+    ],
+)
+def test_refused_on_azure(value: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        databases.for_azure(value, None, None)
+
+
+def test_an_empty_name_is_not_every_database() -> None:
+    assert databases.one(None) is None
+    assert databases.one("a") == "a"
+    for blank in ("", " "):
+        with pytest.raises(InputError, match="--object-name is empty"):
+            databases.one(blank)
 
 
 @pytest.mark.parametrize(

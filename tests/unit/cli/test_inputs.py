@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from azext_dms_pg.cli import databases, inputs
+from azext_dms_pg.cli import databases, inputs, passfile
 from azext_dms_pg.cli.inputs import SOURCE, TARGET, Flags
 from azext_dms_pg.errors import InputError
+from azext_dms_pg.model.connection import TOKEN_RESOURCES
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,32 @@ def test_a_connection_is_an_object(value: str) -> None:
         inputs.connection_json(value, SOURCE)
 
 
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        (["--source-connection-json", "VALUE"], True),
+        (["--source-connection-json=VALUE"], True),
+        (["--source-connection-json", "@source.json"], False),
+    ],
+)
+def test_only_a_password_that_was_typed_is_warned_of(
+    words: list[str],
+    warned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """az itself puts a file into the place of @FILE."""
+    value = '{"serverName": "a", "password": "canary"}'
+    monkeypatch.setattr("sys.argv", ["az", *(word.replace("VALUE", value) for word in words)])
+    inputs.connection_json(value, SOURCE)
+    assert bool(caplog.messages) == warned
+
+
+def test_a_password_of_digits_is_text() -> None:
+    wire = inputs.connection_json('{"serverName": "a", "password": 123}', SOURCE)
+    assert wire["password"] == "123"
+
+
 def test_flags_win_over_json() -> None:
     wire = inputs.connection_json(
         '{"serverName": "a", "port": 1, "userName": "u"}', SOURCE, Flags(server="b", port=2)
@@ -164,6 +191,33 @@ def test_a_person_is_asked_for_the_password_of_an_azure_server(
     assert inputs.complete(AZURE_SERVER, TARGET, token_allowed=True)["password"] == password
 
 
+@pytest.mark.parametrize(("postgresql", "password"), [(True, None), (False, "")])
+def test_an_empty_password_is_one_for_mysql(
+    answers: dict[str, str], postgresql: bool, password: str | None
+) -> None:
+    answers["Source Database Password: "] = ""
+    wire = {"serverName": "s", "userName": "u"}
+    filled = inputs.complete(wire, SOURCE, token_allowed=False, postgresql=postgresql)
+    assert filled["password"] == password
+
+
+@pytest.mark.parametrize(
+    "server", ["x.postgres.database.usgovcloudapi.net", "X.Postgres.Database.ChinaCloudApi.cn"]
+)
+def test_other_clouds_have_servers_too(server: str) -> None:
+    wire = {"userName": "u", "serverName": server}
+    assert inputs.complete(wire, TARGET, token_allowed=True)["password"] is None
+
+
+def test_the_clouds_are_those_azure_cli_knows() -> None:
+    from azure.cli.core.cloud import KNOWN_CLOUDS
+
+    assert {
+        cloud.suffixes.postgresql_server_endpoint: cloud.endpoints.ossrdbms_resource_id
+        for cloud in KNOWN_CLOUDS
+    } == TOKEN_RESOURCES
+
+
 def test_azure_dms_needs_a_password_for_an_azure_server() -> None:
     wire = {"userName": "u", "serverName": "x.postgres.database.azure.com"}
     with pytest.raises(InputError):
@@ -200,3 +254,14 @@ def test_password_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path.chmod(0o640)
     with pytest.raises(InputError):
         inputs.complete(wire, SOURCE, token_allowed=False)
+
+
+def test_password_file_of_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "postgresql" / "pgpass.conf"
+    path.parent.mkdir()
+    path.write_text("*:*:*:*:any\n")
+    path.chmod(0o644)
+    monkeypatch.delenv("PGPASSFILE")
+    monkeypatch.setenv("APPDATA", str(tmp_path))
+    monkeypatch.setattr(passfile, "_on_windows", lambda: True)
+    assert passfile.password("s", "5432", "d", "u") == "any"

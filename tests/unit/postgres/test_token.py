@@ -48,6 +48,14 @@ def test_the_login_of_az_is_used(path_with_az: Path) -> None:
     assert "https://ossrdbms-aad.database.windows.net" in (path_with_az / "calls").read_text()
 
 
+def test_the_server_says_whose_token_it_wants(path_with_az: Path) -> None:
+    """A worker of another cloud has no azure-cli to ask which one it is in."""
+    server = Connection("X.postgres.database.usgovcloudapi.net", user="me")
+    assert server.uses_entra_id
+    assert token.access_token(server) == "the-token"
+    assert "https://ossrdbms-aad.database.usgovcloudapi.net" in (path_with_az / "calls").read_text()
+
+
 def test_nobody_signed_in(path_with_az: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (path_with_az / "az").write_text("#!/bin/sh\necho 'Please run az login' >&2\nexit 1\n")
     # No metadata service to wait for.

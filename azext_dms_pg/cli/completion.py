@@ -6,36 +6,32 @@ from typing import Any
 
 from azure.cli.core.decorators import Completer
 
-from azext_dms_pg.errors import DmsPgError
-
 
 @Completer
 def services(cmd: Any, prefix: str, namespace: Any) -> list[str]:  # noqa: ARG001 - az's signature
     from azext_dms_pg.cli.service import list_services
 
-    return _names(lambda: list_services(cmd, namespace.resource_group_name))
+    return _names(list_services, cmd, namespace.resource_group_name)
 
 
 @Completer
 def projects(cmd: Any, prefix: str, namespace: Any) -> list[str]:  # noqa: ARG001 - az's signature
     from azext_dms_pg.cli.project import list_projects
 
-    return _names(lambda: list_projects(cmd, namespace.service_name, namespace.resource_group_name))
+    parents = namespace.service_name, namespace.resource_group_name
+    return _names(list_projects, cmd, *parents) if all(parents) else []
 
 
 @Completer
 def tasks(cmd: Any, prefix: str, namespace: Any) -> list[str]:  # noqa: ARG001 - az's signature
     from azext_dms_pg.cli.task import list_tasks
 
-    return _names(
-        lambda: list_tasks(
-            cmd, namespace.resource_group_name, namespace.service_name, namespace.project_name
-        )
-    )
+    parents = namespace.resource_group_name, namespace.service_name, namespace.project_name
+    return _names(list_tasks, cmd, *parents) if all(parents) else []
 
 
-def _names(ask: Any) -> list[str]:
+def _names(ask: Any, *arguments: Any) -> list[str]:
     try:
-        return [item["name"] for item in ask()]
-    except DmsPgError:
+        return [item["name"] for item in ask(*arguments)]
+    except Exception:  # noqa: BLE001 - a shell in the middle of a line wants no traceback
         return []

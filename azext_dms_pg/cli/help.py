@@ -6,6 +6,7 @@ tasks in ``help_tasks``.
 
 from __future__ import annotations
 
+from azext_dms_pg.cli import help_platforms
 from azext_dms_pg.cli import help_tasks as _help_tasks  # noqa: F401 - fills knack's table
 from azext_dms_pg.cli.help_text import command, group
 
@@ -177,7 +178,8 @@ command(
         "Create a project for SQL Server (Azure only)",
         f"{_PROJECT} --source-platform SQL --target-platform SQLDB --tags team=data",
     ),
-    more="A project holds tasks with the same kind of source and target.",
+    more="A project holds tasks with the same kind of source and target.\n"
+    + help_platforms.PROJECTS,
 )
 command(
     "dms project delete",

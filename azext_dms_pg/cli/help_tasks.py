@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from azext_dms_pg.cli import help_platforms
 from azext_dms_pg.cli.help_text import command, group
 
 _TASK = "-g PostgresDemo --service-name PostgresCLI --project-name PGMigration -n runnowtask"
@@ -65,8 +66,10 @@ command(
             " --enable-query-analysis-validation"
         ),
     ),
-    more="""
-The connection JSON for PostgreSQL:
+    more=help_platforms.TASK_TYPES
+    + """
+Stay with it with --wait-until; without that the command returns when the task is started. With
+--no-wait, az prints nothing. The connection JSON for PostgreSQL:
 
     {
         "userName": "user name",        // asked for when missing
@@ -97,11 +100,11 @@ docs/settings.md explains them; the defaults are meant to need no tuning.
 A password belongs neither on the command line nor, for long, in a file. Where nobody can be
 asked, set AZEXT_DMS_PG_SOURCE_PASSWORD and AZEXT_DMS_PG_TARGET_PASSWORD (and …_USER).
 
-The JSON for MySQL and SQL Server is that of azure-cli, which serves these platforms:
-for SQL Server the connection has dataSource, authentication, encryptConnection and
-trustServerCertificate, and a database make_source_db_read_only and table_map; for MySQL the
-options are one object with selected_databases and migration_level_settings.
-""",
+The typed options, --validate-only, --migrate-schema and --wait-until are for PostgreSQL; what
+follows is for the other platforms, which azure-cli's own functions serve.
+"""
+    + help_platforms.CONNECTIONS
+    + help_platforms.DATABASES,
 )
 command(
     "dms project task cutover",
@@ -227,7 +230,7 @@ command(
         "Wait until every database is ready for the cutover",
         (
             f"{_TASK} --interval 5 --custom \"properties.output[?resultType=='DatabaseLevelOutput']"
-            " | !([?migrationState!='READY_TO_COMPLETE'])\""
+            " | [0] && !([?migrationState!='READY_TO_COMPLETE'])\""
         ),
     ),
     ("Wait until a task is gone", f"{_TASK} --deleted"),

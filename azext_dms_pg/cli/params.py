@@ -279,7 +279,8 @@ def _observing(loader: Any) -> None:
             "no_wait",
             options_list=["--no-wait"],
             action="store_true",
-            help="Return as soon as the task is started; that is the default.",
+            help="Return as soon as the task is started, and print nothing. Without it (and without"
+            " --wait-until) the command returns as soon, and prints the task.",
         )
         c.argument(
             "validate_only",

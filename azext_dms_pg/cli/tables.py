@@ -10,6 +10,8 @@ from collections import OrderedDict
 from datetime import datetime, timezone
 from typing import Any
 
+from azext_dms_pg.cli.view import moment
+
 Json = dict[str, Any]
 Row = OrderedDict[str, Any]
 
@@ -250,11 +252,11 @@ def _percent(entry: Json) -> str:
 
 
 def _rate(entry: Json) -> str:
-    start, end = _moment(entry.get("fullLoadStartedOn")), _moment(entry.get("fullLoadEndedOn"))
+    start, end = moment(entry.get("fullLoadStartedOn")), moment(entry.get("fullLoadEndedOn"))
     if start is None:
         return ""
     if end is None:
-        end = _moment(entry.get("lastModifiedTime")) or start
+        end = moment(entry.get("lastModifiedTime")) or start
     seconds = (end - start).total_seconds()
     if seconds < _SHORTEST:
         return ""
@@ -263,13 +265,13 @@ def _rate(entry: Json) -> str:
 
 def _remaining(entry: Json) -> str:
     """Time until the load ends, or how long it took."""
-    start, end = _moment(entry.get("fullLoadStartedOn")), _moment(entry.get("fullLoadEndedOn"))
+    start, end = moment(entry.get("fullLoadStartedOn")), moment(entry.get("fullLoadEndedOn"))
     if start is not None and end is not None:
         return _duration((end - start).total_seconds())
     if entry.get("state") in {_BEFORE_LOAD, *_DONE_LOADING}:
         return ""
-    finish = _moment(entry.get("fullLoadEstFinishTime"))
-    if finish is None or finish.year <= 1970:  # noqa: PLR2004 - the service's "unknown"
+    finish = moment(entry.get("fullLoadEstFinishTime"))
+    if finish is None:
         return ""
     left = (finish - datetime.now(timezone.utc)).total_seconds()
     return f"~{_duration(max(left, 0))} left"
@@ -285,16 +287,6 @@ def _duration(seconds: float) -> str:
 
 def _seconds(value: Any) -> str:
     return "" if value is None else f"{value}s"
-
-
-def _moment(text: Any) -> datetime | None:
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def network(item: Json) -> list[Row]:

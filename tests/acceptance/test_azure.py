@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.acceptance
 
 GROUP = ("-g", "PostgresDemo")
 TASK = (*GROUP, "--service-name", "S", "--project-name", "P", "-n", "t")
-CANARIES = ("canary-source-pw", "canary-target-pw", SECRET, TOKEN)
+CANARIES = ('canary-"source"-pw', "canary-\\targét-pw", SECRET, TOKEN)
 VARIABLES = {
     "AZEXT_DMS_PG_SOURCE_PASSWORD": CANARIES[0],
     "AZEXT_DMS_PG_TARGET_PASSWORD": CANARIES[1],
@@ -41,9 +42,12 @@ def _files(directory: Path, **more: object) -> tuple[str, ...]:
 
 
 def _no_canary(*texts: str) -> None:
+    """Neither as they are nor as JSON writes them."""
     for text in texts:
         for canary in CANARIES:
-            assert canary not in text
+            for as_ascii in (True, False):
+                assert canary not in text
+                assert json.dumps(canary, ensure_ascii=as_ascii)[1:-1] not in text
 
 
 def test_passwords_never_reach_debug(azure: Az, arm: StandIn, tmp_path: Path) -> None:
@@ -64,8 +68,9 @@ def test_passwords_never_reach_debug(azure: Az, arm: StandIn, tmp_path: Path) ->
     sent = [
         request for request in arm.seen if request.method == "PUT" and "/tasks/" in request.path
     ]
-    assert CANARIES[0] in sent[0].body.decode()
-    assert CANARIES[1] in sent[0].body.decode()
+    given = json.loads(sent[0].body)["properties"]["input"]
+    assert given["sourceConnectionInfo"]["password"] == CANARIES[0]
+    assert given["targetConnectionInfo"]["password"] == CANARIES[1]
     for path in azure.config.rglob("*"):
         if path.is_file() and path.name not in {
             "service_principal_entries.json",
@@ -86,7 +91,8 @@ def test_passwords_never_reach_debug_for_other_platforms(
     done = azure.run("dms", "project", "task", "create", *TASK, *arguments, "--debug", **VARIABLES)
     assert done.code == 0, done.err
     _no_canary(done.out, done.err)
-    assert CANARIES[0] in arm.seen[-1].body.decode()
+    given = json.loads(arm.seen[-1].body)["properties"]["input"]
+    assert given["sourceConnectionInfo"]["password"] == CANARIES[0]
 
 
 def test_what_azure_quotes_is_struck(
@@ -120,7 +126,7 @@ def test_what_azure_quotes_is_struck(
 
 def test_malformed_json_is_not_repeated(azure: Az) -> None:
     _service_and_project(azure)
-    text = '{"userName": "u", "serverName": "s", "password": "' + CANARIES[0] + '"x}'
+    text = '{"userName": "u", "serverName": "s", "password": ' + json.dumps(CANARIES[0]) + "x}"
     done = azure.run(
         "dms", "project", "task", "create", *TASK, "--source-connection-json", text,
         "--target-connection-json", text, "--databases", "d",
@@ -137,16 +143,21 @@ def test_no_login_is_said_with_the_way_that_needs_none(signed_out: Az) -> None:
         ("dms", "project", "list", *GROUP, "--service-name", "S"),
         ("dms", "project", "task", "show", *TASK),
         ("dms", "check-name", "-l", "eastus2", "-n", "S"),
+        # Not to know is not to be gone.
+        ("dms", "wait", *GROUP, "-n", "S", "--deleted"),
+        ("dms", "wait", *GROUP, "-n", "S", "--created"),
     ):
         done = signed_out.run(*arguments)
-        assert done.code == 3, done.err
+        assert done.code == 1, done.err
         assert "az login" in done.err
         assert "-l local" in done.err
         assert "Traceback" not in done.err
 
 
 def test_nothing_local_needs_a_login(signed_out: Az) -> None:
-    assert signed_out.check("dms", "list") == []
+    listed = signed_out.run("dms", "list")
+    assert listed.json == []
+    assert "Only the services on this machine are listed" in listed.err
     signed_out.check("dms", "create", "-l", "local", *GROUP, "-n", "S")
     assert len(signed_out.check("dms", "list")) == 1
     assert signed_out.check("dms", "list-skus")
@@ -156,6 +167,31 @@ def test_nothing_local_needs_a_login(signed_out: Az) -> None:
     assert again.code == 1
     assert "local services are found first" in again.err
     signed_out.check("dms", "delete", *GROUP, "-n", "s", "-y")
+
+
+def test_watching_outlives_a_bad_moment_of_azure(
+    arm_server: Server, azure: Az, arm: StandIn, tmp_path: Path
+) -> None:
+    _service_and_project(azure)
+    create = ("dms", "project", "task", "create", *TASK, *_files(tmp_path), "--databases", "d")
+    azure.check(*create, **VARIABLES)
+    refused: list[str] = []
+
+    def busy(request: Request) -> Response:
+        # More often than the SDK itself tries again.
+        if "/tasks/" in request.path and len(refused) < 8:
+            refused.append(request.path)
+            status, code = (503, "ServerBusy") if len(refused) < 5 else (429, "TooManyRequests")
+            return replace(error(status, code, "Later."), headers={"Retry-After": "0.01"})
+        return arm(request)
+
+    arm_server.brain = busy
+    done = azure.run(
+        "dms", "project", "task", "watch", *TASK, "--until", "ready", "--interval", "0.1"
+    )
+    assert done.code == 0, done.err
+    assert len(refused) == 8
+    assert "Azure cannot be asked at this moment" in done.err
 
 
 def test_lists_are_joined(azure: Az, arm_server: Server) -> None:
@@ -177,6 +213,8 @@ def test_lists_are_joined(azure: Az, arm_server: Server) -> None:
         done = azure.run("dms", "list")
         assert [item["name"] for item in done.json] == ["Here"]
         assert "Only the services on this machine are listed" in done.err
+        assert "AuthorizationFailed" in done.err
+        assert done.code == 1
     finally:
         azure.check("dms", "delete", "-g", "Elsewhere", "-n", "Here", "-y")
 

@@ -51,6 +51,16 @@ def test_one_row_a_table() -> None:
     }
 
 
+def test_seven_digits_of_a_second() -> None:
+    """Azure writes them; Python 3.10 alone cannot read them."""
+    times = {
+        "fullLoadStartedOn": "2026-01-01T00:00:00.1234567Z",
+        "fullLoadEndedOn": "2026-01-01T00:01:40.1234567+00:00",
+    }
+    (row,) = tables.task(_task(output=[DATABASE, {**TABLE, **times}]))
+    assert row["Loaded in"] == "1m40s"
+
+
 def test_databases_while_there_are_no_tables() -> None:
     (row,) = tables.task(_task(output=[DATABASE]))
     assert row["Tables"] == "1/3"

@@ -30,18 +30,22 @@ setup(
     # The tests have been run with these very versions, too.
     install_requires=[
         # 3.3.9 is the first whose execute() enters COPY_BOTH, which streaming needs.
-        "psycopg[binary]>=3.3.9",
+        # Only services on this machine need it and cryptography; Windows can have none.
+        "psycopg[binary]>=3.3.9; platform_system != 'Windows'",
         "azure-mgmt-datamigration>=10.0.0",
         "azure-mgmt-network>=28.0.0",
         "azure-identity>=1.17.1",
         # Core brings cryptography along; the vault uses Fernet, the same in all these versions.
-        "cryptography>=42.0.0",
+        "cryptography>=42.0.0; platform_system != 'Windows'",
         "rich>=13.7.0",
     ],
     classifiers=[
         "Development Status :: 4 - Beta",
         "Environment :: Console",
         "Intended Audience :: System Administrators",
+        "License :: OSI Approved :: MIT License",
+        # Services on Azure can be driven from anywhere; those with -l local need POSIX.
+        "Operating System :: OS Independent",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.10",

@@ -51,8 +51,8 @@ def create_task(
         source,
         target,
         task_type,
-        core.create_connection(connections[0], "", source),
-        core.create_connection(connections[1], "", target),
+        _connection(core, connections[0], source),
+        _connection(core, connections[1], target),
         *validations,
     )
     secrets = [str(item["password"]) for item in connections if item["password"]]
@@ -107,6 +107,13 @@ def _checked(databases: Any, pair: Pair) -> Any:
             "See `az dms project task create -h` for the form.",
         )
     return databases
+
+
+def _connection(core: Any, wire: dict[str, Any], platform: str) -> Any:
+    """As core makes it, which would ask once more for a password that is empty on purpose."""
+    made = core.create_connection({**wire, "password": wire["password"] or "-"}, "", platform)
+    made.password = wire["password"]
+    return made
 
 
 def _completed(text: str | None, side: inputs.Side) -> dict[str, Any]:

@@ -99,3 +99,28 @@ def test_a_core_without_its_module_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     tasks: Any = None
     with pytest.raises(InputError, match="own module dms"):
         handover.cutover(tasks, ADDRESS, MYSQL, "x")
+
+
+def test_who_answers_nothing_for_a_mysql_password_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    sent: list[Any] = []
+
+    def nothing(msg: str) -> str:
+        asked.append(msg)
+        return ""
+
+    monkeypatch.setattr("knack.prompting.prompt_pass", nothing)
+    monkeypatch.setattr("azure.cli.command_modules.dms.custom.prompt_pass", nothing)
+    tasks: Any = SimpleNamespace(put=lambda *given: sent.append(given))
+    connection = '{"userName": "u", "serverName": "s"}'
+    options = '{"selected_databases": [{"name": "a", "target_database_name": "b"}]}'
+    none = (False, False, False)
+    handover.create_task(
+        tasks, ADDRESS, MYSQL, None, connection, connection, options, validations=none
+    )
+    assert asked == ["Source Database Password: ", "Target Database Password: "]
+    ((_, properties, secrets),) = sent
+    assert properties.input.source_connection_info.password == ""
+    assert secrets == []

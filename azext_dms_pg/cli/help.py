@@ -178,8 +178,8 @@ command(
         "Create a project for SQL Server (Azure only)",
         f"{_PROJECT} --source-platform SQL --target-platform SQLDB --tags team=data",
     ),
-    more="A project holds tasks with the same kind of source and target.\n"
-    + help_platforms.PROJECTS,
+    more=help_platforms.PROJECTS
+    + "\nA project holds tasks with the same kind of source and target.\n",
 )
 command(
     "dms project delete",

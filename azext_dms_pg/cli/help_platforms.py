@@ -60,7 +60,8 @@ The database options JSON for SQL Server, one entry a database:
         }
     ]
 
-The database options JSON for MySQL, one object:
+The database options JSON for MySQL, one object; all but selected_databases is optional, and
+migration_level_settings is for those who know the engine below. ReplicateChanges needs binlog_info:
 
     {
         "selected_databases": [
@@ -72,7 +73,9 @@ The database options JSON for MySQL, one object:
                     "sourceSchema1.table2": "targetSchema1.table2"
                 },
                 // Only for the migration of a part of the schema:
-                "tables_to_migrate_schema": {"sourceSchema1.table2": "targetSchema1.table2"},
+                "tables_to_migrate_schema": {
+                    "sourceSchema1.table2": "targetSchema1.table2"
+                },
                 "selected_views": ["sourceSchema1.view1"],
                 "selected_triggers": ["sourceSchema1.on_table1_updated"],
                 "selected_routines": ["sourceSchema1.build_report"],
@@ -81,32 +84,35 @@ The database options JSON for MySQL, one object:
                 "select_database_for_schema_migration": "true|false"
             }
         ],
-        // For the engine below. Only when instructed to, or when you know what you are doing.
         "migration_level_settings": {
-            "DesiredRangesCount": "4",                // parallel reads of tables of the source
-            "MaxBatchSizeKb": "4096",                 // largest batch committed to the target
-            "MinBatchRows": null,                     // least rows of a batch
-            "PrepareDatabaseForBulkImportTaskCount": null,  // databases prepared in parallel
-            "PrepareTableForBulkImportTaskCount": null,     // tables prepared in parallel
-            "QueryTableDataRangeTaskCount": "8",      // threads that read ranges
-            "WriteDataRangeBatchTaskCount": "12",     // threads that write batches
-            "MaxBatchCacheSizeMb": null,              // memory for batches before reads are slowed
-            "ThrottleQueryTableDataRangeTaskAtAvailableMemoryMb": null,  // free memory, likewise
-            "ThrottleQueryTableDataRangeTaskAtBatchCount": 36,  // number of batches, likewise
-            "DelayProgressUpdatesInStorageInterval": "00:00:30"  // between updates of the results
+            // Parallel reads of tables; threads that read and that write:
+            "DesiredRangesCount": "4",
+            "QueryTableDataRangeTaskCount": "8",
+            "WriteDataRangeBatchTaskCount": "12",
+            // Largest batch that is committed, least rows of a batch:
+            "MaxBatchSizeKb": "4096",
+            "MinBatchRows": null,
+            // Databases and tables that are prepared in parallel:
+            "PrepareDatabaseForBulkImportTaskCount": null,
+            "PrepareTableForBulkImportTaskCount": null,
+            // When reads are slowed: cache used, memory left, batches cached:
+            "MaxBatchCacheSizeMb": null,
+            "ThrottleQueryTableDataRangeTaskAtAvailableMemoryMb": null,
+            "ThrottleQueryTableDataRangeTaskAtBatchCount": 36,
+            // Time between two updates of the results:
+            "DelayProgressUpdatesInStorageInterval": "00:00:30"
         },
-        // All of these are optional:
         "migrate_full_server": "true|false",
         "make_source_server_read_only": "true|false",
-        "enable_consistent_backup": "true|false",     // true by default if online, not lockless
-        "enable_consistent_backup_without_locks": "true|false",  // lockless
+        // True by default when online, unless without locks:
+        "enable_consistent_backup": "true|false",
+        "enable_consistent_backup_without_locks": "true|false",
         "migrate_all_views": "true|false",
         "migrate_all_triggers": "true|false",
         "migrate_all_events": "true|false",
         "migrate_all_routines": "true|false",
         "migrate_all_tables_schema": "true|false",
         "migrate_user_system_tables": "true|false",   // users and grants
-        // Where to begin; for ReplicateChanges, which needs it:
         "binlog_info": {"filename": "binlog.0004523", "position": 283287}
     }
 """

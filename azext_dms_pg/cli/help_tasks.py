@@ -97,14 +97,15 @@ The settings are for the local engine, as texts: parallelTables, partBytes, maxR
 batchMilliseconds, deferIndexes, indexJobs, nonEmptyTarget, compare, plugin, binary, sequenceMargin.
 docs/settings.md explains them; the defaults are meant to need no tuning.
 
-A password belongs neither on the command line nor, for long, in a file. Where nobody can be
-asked, set AZEXT_DMS_PG_SOURCE_PASSWORD and AZEXT_DMS_PG_TARGET_PASSWORD (and …_USER).
-
 The typed options, --validate-only, --migrate-schema and --wait-until are for PostgreSQL; what
 follows is for the other platforms, which azure-cli's own functions serve.
 """
     + help_platforms.CONNECTIONS
-    + help_platforms.DATABASES,
+    + help_platforms.DATABASES
+    + """
+A password belongs neither on the command line nor, for long, in a file. Where nobody can be
+asked, set AZEXT_DMS_PG_SOURCE_PASSWORD and AZEXT_DMS_PG_TARGET_PASSWORD (and …_USER).
+""",
 )
 command(
     "dms project task cutover",

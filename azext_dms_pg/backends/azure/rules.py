@@ -131,16 +131,16 @@ def decide(
     undecided = peer.parts
     for rule in sorted(rules, key=lambda rule: rule.priority):
         here = rule.reach_near(near) if near else Reach.ALL
-        if rule.direction != direction or not rule.concerns_port(protocol, port):
-            continue
-        if here is Reach.NONE:
+        concerned = rule.direction == direction and rule.concerns_port(protocol, port)
+        if here is Reach.NONE or not concerned:
             continue
         there, parts = rule.reach(peer), rule.parts(peer)
         if here is there is Reach.ALL:
             return Verdict(direction, port, protocol, peer, rule.access, rule, partly)
         if rule.access == DENY and (there is not Reach.NONE or parts):
             partly = partly or rule
-            closed |= parts & undecided
+            # The tag of one region closes that region, which is hardly ever the service's own.
+            closed |= undecided & {prefix.lower() for prefix in rule.peers}
         elif rule.access == ALLOW and parts and here is Reach.ALL:
             undecided -= parts - closed
             if not undecided:

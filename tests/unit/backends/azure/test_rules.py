@@ -106,6 +106,9 @@ def test_a_service_that_is_denied_stays_so() -> None:
     ]
     verdict = decide(rules, OUTBOUND, "tcp", 443, AZURE)
     assert (verdict.access, verdict.partly_denied_by) == (DENY, rules[0])
+    rules[0] = _rule(90, DENY, peers=("Storage.westus",))
+    verdict = decide(rules, OUTBOUND, "tcp", 443, AZURE)
+    assert (verdict.access, verdict.partly_denied_by) == (ALLOW, rules[0])
 
 
 @pytest.mark.parametrize(

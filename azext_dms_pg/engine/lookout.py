@@ -1,7 +1,9 @@
 """Says whose locks a migration waits for, while it waits, and ends the wait when asked to stop.
 
-A thread beside the stages, which are deaf while a server keeps them waiting. Owns when to look and
-when to act; ``postgres/blocking.py`` knows how to ask.
+A thread beside the stages, which are deaf while a server keeps them waiting. One that waits for an
+answer that will never come (a frozen server, a tunnel that lost its other half) is cut off, as if
+the connection had been lost. Owns when to look and when to act; ``postgres/blocking.py`` and
+``postgres/liveness.py`` know how to ask.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import psycopg
 
 from azext_dms_pg.errors import DmsPgError, ServerError, StateError
 from azext_dms_pg.postgres.blocking import give_up, holders, in_words
-from azext_dms_pg.postgres.connect import busy_sessions, connect
+from azext_dms_pg.postgres.connect import busy_sessions, connect, open_sessions
+from azext_dms_pg.postgres.liveness import at_most, cut_off, deaf, lost
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.job import Job
@@ -31,6 +34,11 @@ _CLOSE_PATIENCE = 2.0
 # After a lock was not to be had in time, what was seen so many seconds ago explains it.
 _FRESH = 10.0
 _LOCK_NOT_AVAILABLE = "55P03"
+# What we ask is answered in moments, whatever the server is doing.
+_ANSWER_SECONDS = 10.0
+# A server that lets nobody in for so long, though nothing was refused, is given up; at once when
+# the user wants us to stop.
+_SILENT_SECONDS = 60.0
 _SILENCE = ("", "")
 
 
@@ -46,6 +54,9 @@ class Lookout:
         self._quiet = {"source": 0, "target": 0}
         self._busy: dict[str, frozenset[int]] = {"source": frozenset(), "target": frozenset()}
         self._before: dict[str, set[int]] = {"source": set(), "target": set()}
+        self._deaf: dict[str, frozenset[tuple[int, str]]] = {}
+        self._silent_since: dict[str, float] = {}
+        self._cut: dict[str, tuple[float, str]] = {}
         self._told = self._last = _SILENCE
         self._last_at = 0.0
         self._closed = threading.Event()
@@ -64,7 +75,11 @@ class Lookout:
         self._tidying = True
 
     def explain(self, failure: DmsPgError) -> DmsPgError:
-        """The same failure, with who held the lock that was not to be had."""
+        """The same failure, with who held the lock, or why the connection was cut off."""
+        if isinstance(failure, ServerError) and failure.sqlstate is None:
+            at, why = self._cut.get(failure.side, (0.0, ""))
+            if why and time.monotonic() - at < _FRESH:
+                return lost("source" if failure.side == "source" else "target", why)
         if not isinstance(failure, ServerError) or failure.sqlstate != _LOCK_NOT_AVAILABLE:
             return failure
         fresh = time.monotonic() - self._last_at < _FRESH
@@ -102,15 +117,40 @@ class Lookout:
         if not self._suspects(side):
             return None
         try:
-            found = holders(self._session(side), side)
+            session = self._session(side)
+            with at_most(session, _ANSWER_SECONDS):
+                found = holders(session, side)
+                self._silent_since.pop(side, None)
+                self._end_deaf(side, deaf(session, self._busy[side]))
             if self._stopping() and not self._tidying:
                 for waiting in {holder.waiting for holder in found}:
                     give_up(waiting, side)
-        except (DmsPgError, psycopg.Error):
+        except (DmsPgError, psycopg.Error) as error:
             found = ()
             self._leave(side)
+            self._end_unreachable(side, error)
         lasting = self._lasting(side, found)
         return in_words(lasting, side) if lasting else None
+
+    def _end_deaf(self, side: Side, found: frozenset[tuple[int, str]]) -> None:
+        """Cut off those that were found twice: what we asked them, or what they said, is lost."""
+        twice = found & self._deaf.get(side, frozenset())
+        self._deaf[side] = found
+        self._cut_off(side, {pid for pid, _ in twice}, "its session has nothing to do")
+
+    def _end_unreachable(self, side: Side, error: DmsPgError | psycopg.Error) -> None:
+        """Cut off everybody who waits for a server that has been silent for too long."""
+        if isinstance(error, DmsPgError) and error.code != "ServerUnreachable":
+            return
+        since = self._silent_since.setdefault(side, time.monotonic())
+        if self._stopping() or time.monotonic() - since > _SILENT_SECONDS:
+            self._cut_off(side, self._busy[side] & busy_sessions(side), "it does not answer at all")
+
+    def _cut_off(self, side: Side, pids: set[int] | frozenset[int], why: str) -> None:
+        sessions = open_sessions(side)
+        for pid in pids & sessions.keys() & busy_sessions(side):
+            self._cut[side] = (time.monotonic(), why)
+            cut_off(sessions[pid])
 
     def _suspects(self, side: Side) -> bool:
         """Whether a session has been busy since the last look; costs the server nothing."""

@@ -41,6 +41,8 @@ _PUT_PAUSE = 0.1
 _CLOSE_PATIENCE = 5.0
 _CANCEL_PATIENCE = 2.0
 _MICROSECONDS = 1_000_000
+# What the source said of its WAL longer ago may no longer be true.
+_FRESH = 5.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ class Pipeline:
     def position(self) -> Position:
         receiver, applier = self.receiver, self.applier
         received = receiver.assembler.received_changes
-        caught_up = receiver.behind_since is None and receiver.settled
+        fresh = receiver.unheard < _FRESH
+        caught_up = receiver.behind_since is None and receiver.settled and fresh
         return Position(
             received_lsn=receiver.received_lsn,
             applied_lsn=applier.progress,
@@ -138,8 +141,8 @@ class Pipeline:
         if oldest:
             now = time.time_ns() // 1000 - self.receiver.clock_offset
             return max(0.0, (now - oldest) / _MICROSECONDS)
-        behind = self.receiver.behind_since
-        return 0.0 if behind is None else time.monotonic() - behind
+        behind, unheard = self.receiver.behind_since, self.receiver.unheard
+        return unheard if behind is None else max(unheard, time.monotonic() - behind)
 
     def close(self) -> None:
         """Stop both threads; a statement that runs on the target is cancelled."""

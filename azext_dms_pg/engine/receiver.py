@@ -16,6 +16,7 @@ from azext_dms_pg.engine.faults import BinaryImpossibleError, LineReachedError, 
 from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres import walsender
 from azext_dms_pg.postgres.follow import ReplicationStream, WalEnd
+from azext_dms_pg.postgres.liveness import lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,12 @@ _ASK_EVERY = 0.5
 _ROOM_PAUSE = 0.1
 # The source has more, we wait for it, and it does not say a word about it.
 _STUCK_AFTER = 5.0
+# A walsender that was asked and said nothing for so long is looked at from another session.
+_SILENT_AFTER = 10.0
+# One that is seen this often waiting for us, or for WAL, has been cut off from us.
+_SIGHTINGS = 3
+# Of its waits, these are over as soon as something arrives.
+_IDLE_WAITS = ("Client ", "Activity ")
 # An idle database on a busy cluster: its slot moves on this often (hazard 11).
 _IDLE_PROGRESS = 5.0
 # Once this much is collapsed, the rest waits at the source.
@@ -73,7 +80,8 @@ class Receiver:
         self._safe = progress
         """Everything before it has been sent; known from keepalives."""
         self._seen = progress
-        self._moved = time.monotonic()
+        self._moved = self._heard_at = time.monotonic()
+        self._sightings = 0
         self.server_lsn = progress
         self.behind_since: float | None = time.monotonic()
         """Since when the source is known to have more than we applied."""
@@ -98,6 +106,7 @@ class Receiver:
             for frame in run:
                 self._keepalive(walsender.keepalive(frame))
         if frames:
+            self._heard_at, self._sightings = time.monotonic(), 0
             self.assembler.received(sum(map(len, frames)))
             if frames[-1][0] == walsender.XLOG_DATA:
                 self._heard(walsender.header(frames[-1]))
@@ -106,6 +115,7 @@ class Receiver:
             self.server_lsn = max(self.server_lsn, wal_end.known)
             self._judge(wal_end.known)
             self._push_on(wal_end)
+            self._suspect(stream, wal_end)
         self._offer(drained=not frames)
 
     # -- what the source says ----------------------------------------------------------------
@@ -138,6 +148,26 @@ class Receiver:
         elif self.settled and now - self._moved > _STUCK_AFTER:
             self._moved = now
             wal_end.push()
+
+    def _suspect(self, stream: ReplicationStream, wal_end: WalEnd) -> None:
+        """Notice a stream that will never go on: what we ask it, or what it says, gets lost.
+
+        :raises ServerError: (retryable) it is such.
+        """
+        asked = self.behind_since is not None and self.settled
+        if not asked or time.monotonic() - self._heard_at < _SILENT_AFTER:
+            wal_end.suspect(0)
+            return
+        if wal_end.walsender is None or wal_end.walsender.startswith(_IDLE_WAITS):
+            self._sightings += 1
+        if self._sightings >= _SIGHTINGS:
+            raise lost("source", f"its walsender waits for {wal_end.walsender or 'nobody'}")
+        wal_end.suspect(stream.pid)
+
+    @property
+    def unheard(self) -> float:
+        """Seconds since the source has last told how far it is."""
+        return 0.0 if self._wal_end is None else time.monotonic() - self._wal_end.answered
 
     @property
     def settled(self) -> bool:

@@ -88,6 +88,11 @@ class ReplicationStream:
         ):
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _LOW_WATER)
 
+    @property
+    def pid(self) -> int:
+        """The walsender's process."""
+        return self._pgconn.backend_pid
+
     def frames(self, seconds: float) -> list[bytes]:
         """The frames that are there, or that come within ``seconds``; may be none.
 
@@ -168,12 +173,23 @@ class WalEnd:
             if version >= _MESSAGES_SINCE
             else b""
         )
+        self._walsender = statement("replication", "walsender", version)
+        self._suspect = 0
         self._wanted = self._pushed = False
         self._connection.pgconn.nonblocking = 1
         self._asked: float | None = None
         self._last = 0.0
         self.known = 0
         """Where the WAL ended when last asked."""
+        self.answered = time.monotonic()
+        """When that was."""
+        self.walsender: str | None = ""
+        """What the suspected walsender waited for; None when the source knows it no more."""
+
+    def suspect(self, pid: int) -> None:
+        """With every question ask after that process, too; 0 to ask no more."""
+        if self._suspect != pid:
+            self._suspect, self.walsender = pid, ""
 
     def poll(self, every: float) -> bool:
         """Take the answer if there is one, ask again if it is time; True with a new answer.
@@ -189,13 +205,18 @@ class WalEnd:
                 if not pgconn.is_busy():
                     return self._take(pgconn)
             elif now - self._last >= every:
-                pgconn.send_query(self._push if self._wanted else self._query)
+                pgconn.send_query(self._question())
                 self._pushed, self._wanted = self._wanted, False
                 pgconn.flush()
                 self._asked = self._last = now
         except psycopg.Error as error:
             raise translate(error, "source", "asking for its WAL position") from error
         return False
+
+    def _question(self) -> bytes:
+        if self._wanted:
+            return self._push
+        return self._walsender.format(pid=self._suspect).encode() if self._suspect else self._query
 
     def push(self) -> None:
         """With the next question, have the source write a page of WAL.
@@ -216,6 +237,10 @@ class WalEnd:
             if result.status != ExecStatus.TUPLES_OK:
                 raise translate(error_from_result(result), "source")
             self.known = int(result.get_value(0, 0) or 0)
+            self.answered = time.monotonic()
+            if result.nfields > 1:
+                found = result.get_value(0, 1)
+                self.walsender = None if found is None else found.decode()
             answered = True
         return answered
 

@@ -10,7 +10,11 @@ Owns the question and its judgement. Knows no COPY.
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -21,6 +25,8 @@ from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.transfer import Side
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from azext_dms_pg.model.connection import Connection
 
 # Seconds without a byte before the server is asked. A lock or a slow disk may take as long as it
@@ -102,17 +108,55 @@ class Watch:
         found = self._backends[side].look()
         self._moved = time.monotonic()
         if found is None:
-            raise _lost(side, "its session has ended without our being told")
+            raise lost(side, "its session has ended without our being told")
         state, event = found
         # Idle while we wait for an answer means the answer was lost; busy with a lock or a disk
         # is none of our business.
         if state.startswith("idle") or event in _NETWORK:
             self._sightings += 1
             if self._sightings >= _SIGHTINGS:
-                raise _lost(side, f"its session is {state}, waiting for {event or 'us'}")
+                raise lost(side, f"its session is {state}, waiting for {event or 'us'}")
 
 
-def _lost(side: Side, why: str) -> ServerError:
+def deaf(session: psycopg.Connection[Any], waiting: Iterable[int]) -> frozenset[tuple[int, str]]:
+    """Of sessions that wait for an answer, those whose server knows of no question.
+
+    :returns: process id, and since when it has nothing to do; empty for one that is no more.
+    """
+    rows = session.execute(
+        "SELECT ours.pid, coalesce(a.state_change::text, '')"
+        " FROM unnest(%s::int[]) AS ours(pid) LEFT JOIN pg_stat_activity a ON a.pid = ours.pid"
+        # Behind a pooler the numbers we know are not the server's.
+        " WHERE pg_backend_pid() = %s AND (a.pid IS NULL OR (a.state LIKE 'idle%%'"
+        " AND a.state_change < clock_timestamp() - make_interval(secs => %s)))",
+        (list(waiting), session.info.backend_pid, PATIENCE),
+    ).fetchall()
+    return frozenset((pid, since) for pid, since in rows)
+
+
+@contextmanager
+def at_most(session: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Whatever is asked inside fails, as with a lost connection, if it takes longer."""
+    timer = threading.Timer(seconds, cut_off, (session,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def cut_off(session: psycopg.Connection[Any]) -> None:
+    """End our half of a connection: who waits for its answer is told that it is lost."""
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(session.fileno())) as wire,
+    ):
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def lost(side: Side, why: str) -> ServerError:
+    """What to say of a connection that was cut off."""
     return ServerError(
         f"The {side} server and this machine wait for each other: {why}.",
         "Something between them (a proxy, a firewall) dropped what was sent; it is tried again.",

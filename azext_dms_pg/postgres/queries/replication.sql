@@ -53,6 +53,14 @@ SELECT system_identifier::text FROM pg_catalog.pg_control_system()
 SELECT (pg_catalog.pg_current_wal_flush_lsn() - '0/0')::text                    -- since 10
 SELECT (pg_catalog.pg_current_xlog_location() - '0/0')::text                    -- until 9
 
+-- The same, and what a walsender of ours waits for: empty while it works, NULL when it is no more.
+-- name: walsender
+SELECT (pg_catalog.pg_current_wal_flush_lsn() - '0/0')::text,                   -- since 10
+SELECT (pg_catalog.pg_current_xlog_location() - '0/0')::text,                   -- until 9
+       (SELECT coalesce(a.wait_event_type || ' ' || a.wait_event, '')           -- since 10
+       (SELECT ''                                                               -- until 9
+          FROM pg_catalog.pg_stat_activity a WHERE a.pid = {pid})
+
 -- A page of WAL that means nothing; answers like wal_end.
 -- name: push
 SELECT (pg_catalog.pg_logical_emit_message(true, 'dms_pg_push', pg_catalog.repeat(' ', 8192))

@@ -24,7 +24,7 @@ from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.plan import make_plan
-from azext_dms_pg.engine.stream import Follower
+from azext_dms_pg.engine.stream import Course, Follower
 from azext_dms_pg.engine.values import Applied, LoadProgress, Plan, Position
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.settings import MigrationSettings
@@ -96,7 +96,7 @@ def follow(
         checkpoint.start_load(at_target, NAME, start or 0)
         checkpoint.set_phase(at_target, NAME, checkpoint.LOADED)
     before, started = _cpu(), time.monotonic()
-    follower = Follower(plan, source, target, NAME, slot, NAME, settings)
+    follower = Follower(Course(plan, source, target, NAME, slot, NAME, settings))
     lags: list[float] = []
     changes = 0
     for event in follower.events():

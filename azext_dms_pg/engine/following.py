@@ -15,7 +15,7 @@ from azext_dms_pg.engine.drift import drift
 from azext_dms_pg.engine.fence import write_fence
 from azext_dms_pg.engine.protecting import protect_source
 from azext_dms_pg.engine.rest import Rest
-from azext_dms_pg.engine.stream import Follower, LineReachedError, SchemaDriftError
+from azext_dms_pg.engine.stream import Course, Follower, LineReachedError, SchemaDriftError
 from azext_dms_pg.engine.values import Applied, FencePassed, Position
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.states import CommandState, MigrationState
@@ -115,16 +115,18 @@ class Following:
 
     def _follower(self, until: int = 0) -> Follower:
         job = self._job
-        return Follower(
-            self._plan,
-            job.source,
-            job.target,
-            job.id,
-            job.source_object,
-            job.source_object,
-            job.settings,
-            until,
+        course = Course(
+            plan=self._plan,
+            source=job.source,
+            target=job.target,
+            migration_id=job.id,
+            slot=job.source_object,
+            publication=job.source_object,
+            settings=job.settings,
+            until=until,
+            owner=job.owner,
         )
+        return Follower(course)
 
     def _consume(self, follower: Follower, source: Session) -> bool:
         for event in follower.events():

@@ -50,6 +50,7 @@ class Course:
     """What is followed, and to where.
 
     :param until: position at which to stop; 0 to go on for ever.
+    :param owner: as of a ``Job``.
     """
 
     plan: Plan
@@ -60,6 +61,7 @@ class Course:
     publication: str
     settings: MigrationSettings
     until: int = 0
+    owner: str = ""
 
 
 class Pipeline:
@@ -157,7 +159,7 @@ class Pipeline:
 
     def _open_session(self) -> ApplySession:
         course = self._course
-        return ApplySession(course.target, course.plan, course.migration_id)
+        return ApplySession(course.target, course.plan, course.migration_id, course.owner)
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:
         # Daemons: a connection that never answers must not keep a finished worker alive.

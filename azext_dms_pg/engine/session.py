@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from azext_dms_pg.engine.stage import Stages
-from azext_dms_pg.errors import ConflictError, MigrationError, ServerError
+from azext_dms_pg.errors import Interrupted, MigrationError, ServerError
 from azext_dms_pg.postgres import checkpoint
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import connect
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Plan
     from azext_dms_pg.model.connection import Connection
 
-# A worker that was killed leaves a session behind that the server ends when it next looks.
+# A session somebody else left behind is ended by the server when it next looks.
 _LOCK_PATIENCE = 30.0
 _LOCK_PAUSE = 0.1
 _CHECKS_CLIENT_SINCE = 140000
@@ -46,11 +46,14 @@ _ADVANCE = (
 
 
 class ApplySession:
-    """One open session that holds the migration's apply lock."""
+    """One open session that holds the migration's apply lock.
 
-    def __init__(self, target: Connection, plan: Plan, migration_id: str) -> None:
+    :param owner: as of a ``Job``: its dead predecessors lose the lock to it.
+    """
+
+    def __init__(self, target: Connection, plan: Plan, migration_id: str, owner: str) -> None:
         self._migration_id = migration_id
-        self.connection: psycopg.Connection[Any] = connect(target, "target", "apply")
+        self.connection: psycopg.Connection[Any] = connect(target, "target", f"apply {owner}")
         self.stages = Stages(self.connection)
         self._open = False
         try:
@@ -71,17 +74,22 @@ class ApplySession:
     def lock(self, stopping: Callable[[], bool]) -> int:
         """Become the only one who applies; where the target stands.
 
-        :raises ConflictError: somebody else applies (hazard: two workers for one task).
+        :raises ServerError: (retryable) somebody else still holds the lock.
+        :raises Interrupted: no use waiting any more.
         """
         deadline = time.monotonic() + _LOCK_PATIENCE
         with translated("target", "taking the apply lock"):
-            while not checkpoint.try_lock(self.connection, f"{self._migration_id}/apply"):
-                if time.monotonic() > deadline or stopping():
-                    raise ConflictError(
-                        "Another worker applies changes to the target: it holds the migration's "
+            while not checkpoint.take_lock(self.connection, f"{self._migration_id}/apply"):
+                if stopping():
+                    raise Interrupted("The follower was closed.")
+                if time.monotonic() > deadline:
+                    raise ServerError(
+                        "Another session applies changes to the target: it holds the migration's "
                         "lock there.",
-                        "Let it go on, or end it; this worker has applied nothing.",
-                        code="WorkerAlreadyRunning",
+                        "End it on the target: its application_name begins with dms-pg apply.",
+                        side="target",
+                        retryable=True,
+                        code="ApplyLockHeld",
                     )
                 time.sleep(_LOCK_PAUSE)
             found = checkpoint.read(self.connection, self._migration_id)

@@ -23,11 +23,15 @@ from azext_dms_pg.postgres.replication import SlotLostError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from azext_dms_pg.engine.values import Plan
-    from azext_dms_pg.model.connection import Connection
-    from azext_dms_pg.model.settings import MigrationSettings
 
-__all__ = ["ApplyError", "Follower", "LineReachedError", "SchemaDriftError", "SlotLostError"]
+__all__ = [
+    "ApplyError",
+    "Course",
+    "Follower",
+    "LineReachedError",
+    "SchemaDriftError",
+    "SlotLostError",
+]
 
 _POSITION_EVERY = 0.4
 
@@ -35,20 +39,8 @@ _POSITION_EVERY = 0.4
 class Follower:
     """Applies the changes of one database until it is closed."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        source: Connection,
-        target: Connection,
-        migration_id: str,
-        slot: str,
-        publication: str,
-        settings: MigrationSettings,
-        until: int = 0,
-    ) -> None:
-        self._course = Course(
-            plan, source, target, migration_id, slot, publication, settings, until
-        )
+    def __init__(self, course: Course) -> None:
+        self._course = course
         self._fences: list[Fence] = []
         self._changes_at_fence = 0
         self._closed = threading.Event()

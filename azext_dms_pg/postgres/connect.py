@@ -49,12 +49,17 @@ _STARTUP = {
     "default_transaction_isolation": "read\\ committed",
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
+    # A client that vanished from the net holds its locks until its server notices.
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "4",
 }
 # These came with later versions: set only where pg_settings lists them.
 _LATER = {
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "transaction_timeout": "0",
+    "tcp_user_timeout": "60s",
     "jit": "off",
 }
 _WALSENDER_LIMITS = {

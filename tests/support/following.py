@@ -21,7 +21,7 @@ from typing import Any
 
 from azext_dms_pg.engine.fence import write_fence
 from azext_dms_pg.engine.plan import make_plan
-from azext_dms_pg.engine.stream import Follower
+from azext_dms_pg.engine.stream import Course, Follower
 from azext_dms_pg.engine.values import Applied, FencePassed, Plan, Position
 from azext_dms_pg.model.connection import Connection
 from azext_dms_pg.model.settings import MigrationSettings
@@ -115,7 +115,7 @@ class Following:
 
     def follower(self) -> Follower:
         """One that nobody runs."""
-        return Follower(
+        course = Course(
             self.plan,
             self.at_source,
             self.at_target,
@@ -124,6 +124,7 @@ class Following:
             self.name,
             self.settings,
         )
+        return Follower(course)
 
     def start(self) -> None:
         """Follow in the background; also again after a stop or an error."""

@@ -51,6 +51,7 @@ def _tables(now: Survey, plan: Plan) -> list[Relation]:
     """The planned tables, and what became a partition of one that is migrated whole."""
     oids = {route.source.oid for route in plan.routes}
     roots = {table.name for table in plan.published if table.kind is RelKind.PARTITIONED}
+    roots.update(plan.empty_roots)
     return [
         relation
         for relation in now.relations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import tuple_row
 
-from azext_dms_pg.engine.drift_columns import ColumnFacts, column_steps
+from azext_dms_pg.engine.drift_columns import ColumnFacts, Sides, column_steps
 from azext_dms_pg.engine.drift_types import type_steps
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
@@ -84,7 +84,9 @@ def compare(
                     urgent=True,
                 )
             continue
-        for step in column_steps(relation, begun, goal, source, target, facts):
+        loaded = plan.loaded.get(begun.oid)
+        generated = loaded.generated if loaded else frozenset()
+        for step in column_steps(relation, begun, goal, Sides(source, target, facts), generated):
             add(relation.name, step.statement, step.reason, urgent=step.urgent)
     return tuple(found.values())
 

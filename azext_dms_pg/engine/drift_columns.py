@@ -34,43 +34,134 @@ class Step:
     urgent: bool
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Both catalogues as they are now."""
+
+    source: Survey
+    target: Survey
+    facts: ColumnFacts
+
+
 def column_steps(
     relation: Relation,
     begun: Begun,
     goal: Relation,
-    source: Survey,
-    target: Survey,
-    facts: ColumnFacts,
+    sides: Sides,
+    generated: frozenset[int] = frozenset(),
 ) -> Iterator[Step]:
-    """What ``goal`` on the target lacks of ``relation`` as it is on the source now."""
+    """What ``goal`` on the target lacks of ``relation`` as it is on the source now.
+
+    :param generated: numbers of the source's columns that were generated when it was loaded.
+    """
     # A partition's columns can only be changed at its root.
     table = f"ALTER TABLE {qualified(goal.root)}"
     there = {column.name: column for column in goal.columns}
     here = {column.name for column in relation.columns}
-    renamed = set()
+    places = columns_now(relation, begun, goal)
+    remade = [name for name in _dropped(relation, begun) if name in here and name in there]
+    remade = [
+        name
+        for name in remade
+        if name not in places.values() and _is_original(begun, goal, there[name])
+    ]
+    for name in remade:
+        yield Step(
+            f"{table} DROP COLUMN {identifier(name)};",
+            f"column {name} was dropped on the source and made anew",
+            urgent=True,
+        )
+        del there[name]
+    renames = {place: name for name, place in places.items() if place != name}
+    yield from _renaming(table, renames, set(there))
     for column in relation.columns:
         former, former_type = begun.columns.get(column.number, (column.name, ""))
-        match = there.get(column.name)
-        if match is None and former in there and former not in here:
-            renamed.add(former)
-            match = there[former]
+        match = there.get(places.get(column.name, column.name))
+        if match is None or (column.name not in places and match.name in renames):
+            yield from _add(table, relation, column, sides)
+            continue
+        if match.generated and not column.generated and column.number in generated:
             yield Step(
-                f"{table} RENAME COLUMN {identifier(former)} TO {identifier(column.name)};",
-                f"column {former} is called {column.name} on the source now",
+                f"{table} ALTER COLUMN {identifier(column.name)} DROP EXPRESSION;",
+                f"column {former} is not generated on the source any more",
                 urgent=True,
             )
-        if match is None:
-            yield from _add(table, relation, column, source, target, facts)
-        else:
-            yield from _change(table, column, former_type, match, goal.key)
-    for number, (name, _) in begun.columns.items():
-        gone = all(column.number != number for column in relation.columns)
-        if gone and name in there and name not in here and name not in renamed:
+        yield from _change(table, column, former_type, match, goal.key)
+    for name in _dropped(relation, begun):
+        if name in there and name not in here and name not in renames:
             yield Step(
                 f"{table} DROP COLUMN {identifier(name)};",
                 f"the source has no column {name} any more",
                 urgent=False,
             )
+
+
+def columns_now(relation: Relation, begun: Begun, goal: Relation) -> dict[str, str]:
+    """What the target calls each source column that was there at the beginning.
+
+    Names may have changed places on either side, so that a name alone does not tell; numbers stay.
+    """
+    there = {column.name: column for column in goal.columns}
+    by_number = {column.number: column.name for column in goal.columns}
+    here = {column.name for column in relation.columns}
+    places = {}
+    for column in relation.columns:
+        former = begun.columns.get(column.number)
+        if former is None:
+            continue
+        number = begun.goal_columns.get(former[0], 0) if goal.oid == begun.goal else 0
+        if number in by_number:
+            places[column.name] = by_number[number]
+        elif column.name in there:
+            places[column.name] = column.name
+        elif former[0] in there and former[0] not in here:
+            places[column.name] = former[0]
+    for name, place in places.items():
+        other = there.get(name)
+        if (
+            place != name
+            and other is not None
+            and name not in places.values()
+            and not _is_original(begun, goal, other)
+        ):
+            # A column of this name was made on the target since: it is meant to be this one.
+            places[name] = name
+    return places
+
+
+def _is_original(begun: Begun, goal: Relation, column: Column) -> bool:
+    """Whether this is the target's column of that name from the beginning."""
+    return goal.oid == begun.goal and begun.goal_columns.get(column.name) == column.number
+
+
+def _dropped(relation: Relation, begun: Begun) -> list[str]:
+    """Columns of the beginning that the source does not have any more."""
+    live = {column.number for column in relation.columns}
+    return [name for number, (name, _) in begun.columns.items() if number not in live]
+
+
+def _renaming(table: str, renames: dict[str, str], taken: set[str]) -> Iterator[Step]:
+    """Each rename when its new name is free; names that change places go by way of a third."""
+    left = dict(renames)
+
+    def step(old: str, new: str) -> Step:
+        taken.discard(old)
+        taken.add(new)
+        return Step(
+            f"{table} RENAME COLUMN {identifier(old)} TO {identifier(new)};",
+            f"column {old} is called {new} on the source now",
+            urgent=True,
+        )
+
+    while left:
+        old = next((old for old, new in left.items() if new not in taken), None)
+        if old is None:
+            old = next(iter(left))
+            aside = f"{old[:50]}_dms_pg"
+            yield step(old, aside)
+            left[aside] = left.pop(old)
+        else:
+            yield step(old, left.pop(old))
 
 
 def _change(
@@ -104,14 +195,12 @@ def _add(
     table: str,
     relation: Relation,
     column: Column,
-    source: Survey,
-    target: Survey,
-    facts: ColumnFacts,
+    sides: Sides,
 ) -> Iterator[Step]:
-    expression, missing = facts.get((relation.oid, column.name), (None, None))
+    expression, missing = sides.facts.get((relation.oid, column.name), (None, None))
     name = identifier(column.name)
     parts = [f"{table} ADD COLUMN {name} {column.type_name}"]
-    collation = source.collations.get((relation.name, column.name))
+    collation = sides.source.collations.get((relation.name, column.name))
     if collation is not None:
         parts.append(f"COLLATE {qualified(collation)}")
     after = ""
@@ -125,7 +214,7 @@ def _add(
         after = f" {table} ALTER COLUMN {name} "
         after += "DROP DEFAULT;" if expression is None else f"SET DEFAULT {expression};"
     elif expression is not None:
-        yield from _sequences(relation, source, target)
+        yield from _sequences(relation, sides.source, sides.target)
         parts.append(f"DEFAULT {expression}")
     if column.not_null and (expression is not None or missing is not None or column.identity):
         parts.append("NOT NULL")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
 from azext_dms_pg.engine.layout import Layout, Matching, TargetColumn
 from azext_dms_pg.engine.past import name_now
+from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.changes import StreamRelation
 from azext_dms_pg.postgres.connect import connect
@@ -34,6 +35,7 @@ class Layouts:
         self._source = source
         self._target = target
         self._session: Any = None
+        self._source_session: Any = None
 
     def fit(
         self, relation: StreamRelation, route: Route, key: tuple[str, ...] | None = None
@@ -49,23 +51,25 @@ class Layouts:
         :raises ServerError: a server cannot be asked.
         """
         table = self._ask(route, relation)
-        planned = {column.name: column for column in route.source.columns}
+        today = self._look_at_source(route)
+        former = self._former_names(relation, route, today)
         picks: dict[int, TargetColumn] = {}
         for at, column in enumerate(relation.columns):
-            before = planned.get(column.name)
-            if before is not None and before.generated:
+            if self._is_computed(route, column.name, today):
                 continue
-            found = table.columns.get(column.name)
+            found = table.columns.get(former.get(column.name, column.name))
             if found is None:
-                name = self._name_now(relation, route, column.name)
+                name = _name_now(relation, route, column.name, today)
                 if name is None:
                     continue  # dropped on both sides since
                 found = table.columns.get(name)
             if found is None:
                 raise _drift(relation, route, f"The target has no column {column.name!r}")
             if found.generated:
+                if today.lost_expression(found.name, self._plan, route):
+                    raise _drift(relation, route, f"The target still computes {found.name!r}")
                 continue
-            self._check_type(relation, route, column, found, table.formatted[at])
+            self._check_type(relation, route, column, found, table.formatted[at], today)
             picks[at] = found
         picked = tuple(picks.values())
         names = [column.name for column in picked]
@@ -105,7 +109,9 @@ class Layouts:
         with connect(self._source, "source", "look") as session, translated("source"):
             query = statement("drift", "ancestors", session.info.server_version)
             above = {Name(*row) for row in session.execute(query, {"oid": oid}).fetchall()}
-        for root in {*self._plan.labels, *(table.name for table in self._plan.published)} & above:
+        plan = self._plan
+        roots = {*plan.labels, *plan.empty_roots, *(table.name for table in plan.published)}
+        for root in roots & above:
             raise SchemaDriftError(
                 f"{root} has a new partition {name} on the source.",
                 "Nothing: the task makes its plan again and goes on.",
@@ -121,9 +127,10 @@ class Layouts:
         return row[0] if row else None
 
     def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        for session in (self._session, self._source_session):
+            if session is not None:
+                session.close()
+        self._session = self._source_session = None
 
     def _ask(self, route: Route, relation: StreamRelation) -> _Table:
         if self._session is None or self._session.closed:
@@ -156,22 +163,57 @@ class Layouts:
             columns, [frozenset(row[0] or ()) for row in unique], [row[0] for row in types]
         )
 
-    def _name_now(self, relation: StreamRelation, route: Route, column: str) -> str | None:
-        with connect(self._source, "source", "look") as session, translated("source"):
+    def _look_at_source(self, route: Route) -> _Today:
+        """The source's columns as they are now; the stream may speak of others."""
+        if self._source_session is None or self._source_session.closed:
+            self._source_session = connect(self._source, "source", "look")
+        session = self._source_session
+        with translated("source", f"looking at {route.source.name}"):
             query = statement("apply", "source_attributes", session.info.server_version)
             rows = session.execute(query, {"oid": route.source.oid}).fetchall()
-        return name_now(
-            column,
-            [each.name for each in relation.columns],
-            {each.name: each.number for each in route.source.columns},
-            dict(rows),
+        return _Today(
+            names={number: name for number, name, _, _ in rows},
+            types={name: type_ for _, name, type_, _ in rows if name is not None},
+            generated=frozenset(name for _, name, _, generated in rows if name and generated),
         )
 
-    def _source_types(self, route: Route) -> dict[str, str]:
-        """Types of the source's columns as they are now."""
-        with connect(self._source, "source", "look") as session, translated("source"):
-            query = statement("apply", "source_types", session.info.server_version)
-            return dict(session.execute(query, {"oid": route.source.oid}).fetchall())
+    def _is_computed(self, route: Route, column: str, today: _Today) -> bool:
+        """Whether a column of the stream has its values from an expression."""
+        if column in today.types:
+            return column in today.generated
+        return any(had.generated for had in route.source.columns if had.name == column)
+
+    def _former_names(
+        self, relation: StreamRelation, route: Route, today: _Today
+    ) -> dict[str, str]:
+        """What the stream's names mean today, where names have changed places since.
+
+        The stream names columns in the order of their numbers, which never change.
+
+        :raises SchemaDriftError: they have changed places, or were made anew, since the plan.
+        """
+        planned = {column.name: column.number for column in route.source.columns}
+        live = {name: number for number, name in today.names.items() if name is not None}
+        for column in relation.columns:
+            name = column.name
+            before = planned.get(name)
+            if name in live and before is not None and today.names.get(before) != name:
+                raise _drift(relation, route, f"The column {name!r} is another one now")
+        names = [column.name for column in relation.columns]
+        if _ascend(live, names):
+            return {}
+        begun = next(
+            (table.columns for table in self._plan.begun if table.oid == route.source.oid), {}
+        )
+        numbers = {name: number for number, (name, _) in begun.items()}
+        if not all(name in numbers for name in names) or not _ascend(numbers, names):
+            raise MigrationError(
+                f"The names of columns of {route.label} have changed places on the source, and "
+                "what the change stream means by them cannot be told.",
+                "Cancel the task and begin anew; change the schema before or after a migration.",
+                code="SchemaUnclear",
+            )
+        return {name: today.names.get(numbers[name]) or name for name in names}
 
     def _check_type(
         self,
@@ -180,24 +222,26 @@ class Layouts:
         column: StreamColumn,
         found: TargetColumn,
         formatted: str | None,
+        today: _Today,
     ) -> None:
-        if column.type_oid == 0:
-            return  # test_decoding: the target judges each value as it reads it
         before = next((had for had in route.source.columns if had.name == column.name), None)
+        now = today.types.get(found.name)
+        is_as_planned = now is None or (before is not None and before.type_name == now)
+        if column.type_oid == 0:
+            # test_decoding does not say how long or precise a type is. The target judges each
+            # value as it reads it, but it may round silently.
+            if not is_as_planned and now != found.type_name:
+                raise _types_differ(relation, route, column, now, found)
+            return
         builtin = column.type_oid < _FIRST_USER_OID
         if before is not None and (
             formatted == before.type_name if builtin else before.type_oid == column.type_oid
         ):
             return
         # New, or not as it was planned. Rounding to the target's old scale would lose silently.
-        now = self._source_types(route).get(found.name)
-        if now not in (None, found.type_name):
-            raise _drift(
-                relation,
-                route,
-                f"The column {column.name!r} is {now} on the source and {found.type_name} on the "
-                "target",
-            )
+        # Where the source has come back to the type that was accepted, there is nothing to mend.
+        if not is_as_planned and now != found.type_name:
+            raise _types_differ(relation, route, column, now, found)
         if self._plan.binary_stream and not (builtin and column.type_oid == found.type_oid):
             raise BinaryImpossibleError(
                 f"Values of {route.label}.{column.name} cannot be carried in binary form."
@@ -211,6 +255,38 @@ class _Table:
     columns: dict[str, TargetColumn]
     unique: list[frozenset[str]]
     formatted: list[str | None]
+
+
+@dataclass(frozen=True)
+class _Today:
+    """The source's table as it is now; empty when it is gone.
+
+    :param names: by number; None is a dropped column.
+    """
+
+    names: dict[int, str | None]
+    types: dict[str, str]
+    generated: frozenset[str]
+
+    def lost_expression(self, column: str, plan: Plan, route: Route) -> bool:
+        """Whether a column that was generated when it was loaded is an ordinary one now."""
+        loaded = plan.loaded.get(route.source.oid)
+        number = next((number for number, name in self.names.items() if name == column), 0)
+        return loaded is not None and number in loaded.generated and column not in self.generated
+
+
+def _ascend(numbers: dict[str, int], names: list[str]) -> bool:
+    found = [numbers[name] for name in names if name in numbers]
+    return found == sorted(found)
+
+
+def _name_now(relation: StreamRelation, route: Route, column: str, today: _Today) -> str | None:
+    return name_now(
+        column,
+        [each.name for each in relation.columns],
+        {each.name: each.number for each in route.source.columns},
+        today.names,
+    )
 
 
 def _key(relation: StreamRelation, route: Route, here: dict[str, str]) -> tuple[str, ...]:
@@ -236,6 +312,20 @@ def _drift(relation: StreamRelation, route: Route, what: str) -> SchemaDriftErro
         "goes on by itself.",
         label=route.label,
         relation=relation,
+    )
+
+
+def _types_differ(
+    relation: StreamRelation,
+    route: Route,
+    column: StreamColumn,
+    now: str | None,
+    found: TargetColumn,
+) -> SchemaDriftError:
+    return _drift(
+        relation,
+        route,
+        f"The column {column.name!r} is {now} on the source and {found.type_name} on the target",
     )
 
 

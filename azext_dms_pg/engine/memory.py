@@ -6,10 +6,10 @@ Everything else of a plan is made anew from the catalogues each time.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.values import Begun
+from azext_dms_pg.engine.values import Begun, Loaded
 from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Memory:
-    """The tables a migration began with, and the plugin its slot has."""
+    """The tables a migration began with, and the plugin its slot has.
+
+    What has a default was not kept by earlier versions.
+    """
 
     plugin: str
     tables: tuple[Begun, ...]
+    empty_roots: tuple[Name, ...] = ()
+    loaded: dict[int, Loaded] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
 
 
 def remember(plan: Plan) -> str:
@@ -32,10 +38,29 @@ def remember(plan: Plan) -> str:
             "name": [table.name.schema, table.name.name],
             "label": [table.label.schema, table.label.name],
             "columns": [[number, *column] for number, column in table.columns.items()],
+            "goal": table.goal,
+            "goal_columns": table.goal_columns,
         }
         for table in plan.begun
     ]
-    return json.dumps({"plugin": plan.plugin, "tables": tables})
+    loaded = [
+        {
+            "oid": oid,
+            "file": table.file,
+            "types": list(table.types.items()),
+            "generated": sorted(table.generated),
+        }
+        for oid, table in plan.loaded.items()
+    ]
+    return json.dumps(
+        {
+            "plugin": plan.plugin,
+            "tables": tables,
+            "empty_roots": [[root.schema, root.name] for root in plan.empty_roots],
+            "loaded": loaded,
+            "accepted": plan.accepted,
+        }
+    )
 
 
 def recall(text: str) -> Memory:
@@ -48,7 +73,19 @@ def recall(text: str) -> Memory:
                 name=Name(*table["name"]),
                 label=Name(*table["label"]),
                 columns={number: (name, type_) for number, name, type_ in table["columns"]},
+                goal=table.get("goal", 0),
+                goal_columns=table.get("goal_columns", {}),
             )
             for table in kept["tables"]
         ),
+        empty_roots=tuple(Name(*root) for root in kept.get("empty_roots", ())),
+        loaded={
+            table["oid"]: Loaded(
+                file=table["file"],
+                types=dict(table["types"]),
+                generated=frozenset(table["generated"]),
+            )
+            for table in kept.get("loaded", ())
+        },
+        accepted=tuple(kept.get("accepted", ())),
     )

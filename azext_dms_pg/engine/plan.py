@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.routing import route
 from azext_dms_pg.engine.selection import Leaves, Selection, select
-from azext_dms_pg.engine.values import Begun, Plan, Route, SequenceRoute
+from azext_dms_pg.engine.values import Begun, Loaded, Plan, Route, SequenceRoute
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres.quoting import rename_table
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind, ReplicaIdentity
@@ -38,8 +38,11 @@ def make_plan(
 ) -> Plan:
     """Plan the tables selected, as far as the target has a place for them."""
     selection = select(source, database.selected_tables)
-    published = _published(source, selection.leaves, {})
+    published = _published(source, selection.leaves, {}, selection.empty_roots)
     plan = _route_all(source, target, selection, selection.leaves, settings)
+    roots = tuple(root.name for root in selection.empty_roots)
+    lost = tuple(name for name in roots if name not in target.by_name)
+    plan = replace(plan, unrouted=plan.unrouted + lost, empty_roots=roots)
     plugin = settings.plugin or choose_plugin(source, published)
     begun = tuple(_begun(route_) for route_ in plan.routes)
     return _complete(plan, plugin, published, begun)
@@ -62,7 +65,7 @@ def resume_plan(
         are not in the stream, or its target is gone.
     """
     begun = {table.oid: table for table in memory.tables}
-    roots = _roots(source, begun)
+    roots = _roots(source, memory, begun)
     leaves = _present(source, memory, begun, roots)
     selection = select(source, database.selected_tables)
     plan = _route_all(source, target, selection, leaves, settings)
@@ -70,7 +73,53 @@ def resume_plan(
         former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
         raise _gone(target, name, former)
     entries = tuple(begun.get(r.source.oid) or _begun(r) for r in plan.routes)
-    return _complete(plan, memory.plugin, _published(source, leaves, roots), entries)
+    empty = tuple(source.by_name[name] for name in memory.empty_roots if name in source.by_name)
+    plan = replace(
+        plan,
+        empty_roots=memory.empty_roots,
+        loaded=memory.loaded,
+        accepted=memory.accepted,
+    )
+    return _complete(plan, memory.plugin, _published(source, leaves, roots, empty), entries)
+
+
+def not_migrated(source: Survey, database: DatabaseInput, memory: Memory) -> tuple[Name, ...]:
+    """Tables the user's choice covers today, but not the migration: they came too late.
+
+    :raises MigrationError: a table was dropped and made anew on the source.
+    """
+    begun = {table.oid: table for table in memory.tables}
+    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    carried = {leaf.oid for leaf, _ in leaves}
+    wanted = select(source, database.selected_tables).leaves
+    return tuple(leaf.name for leaf, _ in wanted if leaf.oid not in carried)
+
+
+def newcomers(source: Survey, memory: Memory) -> tuple[tuple[Relation, Name], ...]:
+    """Partitions (with their labels) that were not there when the tables were loaded."""
+    begun = {table.oid: table for table in memory.tables}
+    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    return tuple(leaf for leaf in leaves if leaf[0].oid not in (memory.loaded or begun))
+
+
+def as_loaded(plan: Plan, files: Mapping[int, int]) -> Plan:
+    """The plan with what its tables look like in the snapshot that is about to be loaded.
+
+    :param files: ``relfilenode`` by OID, as the snapshot has them.
+    """
+    return replace(
+        plan,
+        loaded={
+            route_.source.oid: Loaded(
+                file=files.get(route_.source.oid, 0),
+                types={column.number: column.type_name for column in route_.source.columns},
+                generated=frozenset(
+                    column.number for column in route_.source.columns if column.generated
+                ),
+            )
+            for route_ in plan.routes
+        },
+    )
 
 
 def choose_plugin(source: Survey, published: Iterable[Relation]) -> str:
@@ -163,19 +212,19 @@ def _complete(
     return replace(plan, plugin=plugin, binary_stream=binary, published=published, begun=begun)
 
 
-def _published(source: Survey, leaves: Leaves, roots: Mapping[Name, Name]) -> tuple[Relation, ...]:
+def _published(
+    source: Survey, leaves: Leaves, roots: Mapping[Name, Name], empty: Iterable[Relation]
+) -> tuple[Relation, ...]:
     if source.server.version < _PUBLISHED_ROOTS:
         return tuple(leaf for leaf, _ in leaves)
-    return tuple(
-        {
-            label: source.by_name.get(roots.get(label, label), leaf) for leaf, label in leaves
-        }.values()
-    )
+    labels = {label: source.by_name.get(roots.get(label, label), leaf) for leaf, label in leaves}
+    return tuple({**{root.name: root for root in empty}, **labels}.values())
 
 
-def _roots(source: Survey, begun: Mapping[int, Begun]) -> dict[Name, Name]:
+def _roots(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> dict[Name, Name]:
     """Partitioned tables that are migrated whole: the name at the beginning, and that of today."""
     roots = {table.label: table.label for table in begun.values() if table.label != table.name}
+    roots.update((name, name) for name in memory.empty_roots)
     for relation in source.relations:
         former = begun.get(relation.oid)
         if former is None or former.label not in roots or former.label in relation.ancestors:
@@ -196,22 +245,35 @@ def _present(
         labels = {}
     leaves = []
     for relation in source.relations:
-        if relation.kind is not RelKind.TABLE or relation.persistence != "p":
-            continue
         above = [name for name in relation.ancestors if name in labels]
         if relation.oid in begun:
+            if relation.persistence != "p":
+                raise _unlogged(relation.name)
             leaves.append((relation, begun[relation.oid].label))
-        elif above:
-            leaves.append((relation, labels[above[-1]]))
-        elif relation.name in names:
-            raise MigrationError(
-                f"Table {relation.name} was dropped and created anew on the source; changes to the "
-                "new table are not in this migration's stream.",
-                "Cancel the task and begin anew.",
-                code="SourceTableReplaced",
-            )
+        elif above and relation.kind is RelKind.TABLE:
+            if relation.persistence == "p":
+                leaves.append((relation, labels[above[-1]]))
+        elif relation.name in names and not above:
+            raise _replaced(relation.name)
     leaves.sort(key=lambda leaf: (leaf[1], leaf[0].name))
     return tuple(leaves)
+
+
+def _replaced(name: Name) -> MigrationError:
+    return MigrationError(
+        f"Table {name} was replaced on the source (dropped and created anew, or another one got "
+        "its name); changes to the new table are not in this migration's stream.",
+        "Cancel the task and begin anew.",
+        code="SourceTableReplaced",
+    )
+
+
+def _unlogged(name: Name) -> MigrationError:
+    return MigrationError(
+        f"Table {name} is not permanent on the source any more: changes to it are not in the WAL.",
+        "Cancel the task and begin anew; make the table LOGGED before, if it is to be migrated.",
+        code="SourceTableUnlogged",
+    )
 
 
 def _gone(target: Survey, name: Name, former: Name) -> MigrationError:
@@ -232,4 +294,6 @@ def _begun(route_: Route) -> Begun:
         columns={
             column.number: (column.name, column.type_name) for column in route_.source.columns
         },
+        goal=route_.target.oid,
+        goal_columns={column.name: column.number for column in route_.target.columns},
     )

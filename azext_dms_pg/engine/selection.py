@@ -45,12 +45,14 @@ class Selection:
     :param leaves: relations that hold rows, each with the name the user is told about.
     :param skipped: tables that were asked for but hold no row that could be streamed.
     :param everything: no list was given.
+    :param empty_roots: partitioned tables (the topmost chosen) that have no partition yet.
     """
 
     leaves: Leaves
     skipped: tuple[Relation, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
     everything: bool = False
+    empty_roots: tuple[Relation, ...] = ()
 
 
 def select(survey: Survey, wanted: tuple[str, ...] | None) -> Selection:
@@ -75,6 +77,7 @@ def select(survey: Survey, wanted: tuple[str, ...] | None) -> Selection:
         skipped=skipped,
         unresolved=tuple(unresolved),
         everything=wanted is None,
+        empty_roots=_empty_roots(chosen, leaves),
     )
 
 
@@ -141,6 +144,18 @@ class _Known:
 
 def _fold(name: Name) -> Name:
     return Name(name.schema.lower(), name.name.lower())
+
+
+def _empty_roots(chosen: list[Relation], leaves: Leaves) -> tuple[Relation, ...]:
+    names = {relation.name for relation in chosen}
+    labels = {label for _, label in leaves}
+    return tuple(
+        relation
+        for relation in chosen
+        if relation.kind is RelKind.PARTITIONED
+        and relation.name not in labels
+        and names.isdisjoint(relation.ancestors)
+    )
 
 
 def _expand(survey: Survey, chosen: list[Relation]) -> tuple[Leaves, tuple[Relation, ...]]:

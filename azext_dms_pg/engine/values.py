@@ -51,12 +51,33 @@ class Begun:
     """What a source table looked like when the migration began; kept with the bookkeeping.
 
     :param columns: ``attnum`` → name and type, to tell a renamed column from a new one.
+    :param goal: OID of the target's table at that time; 0 when it is not known.
+    :param goal_columns: name → ``attnum`` of its columns, to tell what has been done there since.
     """
 
     oid: int
     name: Name
     label: Name
     columns: dict[int, tuple[str, str]]
+    goal: int = 0
+    goal_columns: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a source table looked like in the snapshot that was loaded.
+
+    What changes old rows without a word in the stream (a rewrite by ALTER TABLE, a column made
+    anew) shows against this; see ``proof.py``.
+
+    :param file: ``pg_class.relfilenode``.
+    :param types: ``attnum`` → type of every column.
+    :param generated: ``attnum`` of the generated columns.
+    """
+
+    file: int
+    types: dict[int, str]
+    generated: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,9 @@ class Plan:
     :param begun: the tables of ``routes`` as they were when the migration began.
     :param unrouted: selected source tables for which the target has no table.
     :param source_encoding: of the source database, by PostgreSQL's name.
+    :param empty_roots: partitioned tables that are migrated whole and had no partition then.
+    :param loaded: the tables as they were in the snapshot, by OID; empty before the load.
+    :param accepted: statements ``drift`` named at the beginning, which the user went on without.
     """
 
     routes: tuple[Route, ...]
@@ -85,6 +109,9 @@ class Plan:
     begun: tuple[Begun, ...] = ()
     unrouted: tuple[Name, ...] = ()
     source_encoding: str = "UTF8"
+    empty_roots: tuple[Name, ...] = ()
+    loaded: dict[int, Loaded] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[Name, ...]:

@@ -62,13 +62,11 @@ SELECT CASE WHEN o < 16384 THEN pg_catalog.format_type(o::oid, m) END
   FROM unnest(%(types)s::int8[], %(modifiers)s::int4[]) WITH ORDINALITY AS u (o, m, n)
  ORDER BY n
 
--- name: source_types
-SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
-  FROM pg_catalog.pg_attribute a
- WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
-
 -- name: source_attributes
-SELECT a.attnum::int4, CASE WHEN NOT a.attisdropped THEN a.attname::text END
+SELECT a.attnum::int4,
+       CASE WHEN NOT a.attisdropped THEN a.attname::text END,
+       CASE WHEN NOT a.attisdropped THEN pg_catalog.format_type(a.atttypid, a.atttypmod) END,
+       coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '')
   FROM pg_catalog.pg_attribute a
  WHERE a.attrelid = %(oid)s AND a.attnum > 0
 

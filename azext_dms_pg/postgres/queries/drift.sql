@@ -57,3 +57,56 @@ select c.oid, n.nspname::text, c.relname::text
   join pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'r'
    and c.relpersistence = 'p';
+
+-- name: fingerprint
+-- One number for everything whose change may matter; cheap enough to ask every few seconds.
+select md5(concat_ws(' ',
+         (select sum(hashtext(concat_ws(' ', c.oid, c.relname, c.relnamespace, c.relfilenode,
+                                        c.relkind, c.relpersistence))::int8)
+            from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p')
+             and n.nspname !~ '^pg_|^information_schema$'),
+         (select sum(hashtext(concat_ws(' ', a.attrelid, a.attnum, a.attname, a.atttypid,
+                                        a.attgenerated,             -- since 12
+                                        a.atttypmod, a.attisdropped, a.attnotnull))::int8)
+            from pg_attribute a
+            join pg_class c on c.oid = a.attrelid
+            join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p')
+             and a.attnum > 0
+             and n.nspname !~ '^pg_|^information_schema$'),
+         (select sum(hashtext(concat_ws(' ', e.oid, e.enumlabel, e.enumsortorder))::int8)
+            from pg_enum e),
+         (select sum(hashtext(concat_ws(' ', i.inhrelid, i.inhparent))::int8) from pg_inherits i),
+         (select sum(hashtext(concat_ws(' ', n.oid, n.nspname))::int8)
+            from pg_namespace n where n.nspname !~ '^pg_')));
+
+-- name: files
+-- Read from the catalogue's rows, which a snapshot has as they were; a function would see today's.
+select c.oid::int8, c.relfilenode::int8
+  from pg_class c
+ where c.oid = any(%(relations)s);
+
+-- name: shapes
+select a.attrelid::int8,
+       a.attnum::int4,
+       a.attname::text,
+       format_type(a.atttypid, a.atttypmod),
+       a.attgenerated::text,                                        -- since 12
+       ''::text,                                                    -- until 11
+       case when a.atthasmissing then a.attmissingval::text end     -- since 11
+       null::text                                                   -- until 10
+  from pg_attribute a
+ where a.attrelid = any(%(relations)s)
+   and a.attnum > 0
+   and not a.attisdropped;
+
+-- name: rows_before_attach
+-- Whether a partition holds rows that are older than its being one: no stream brought those.
+select exists (
+    select 1
+      from only {table} t, pg_inherits i
+     where i.inhrelid = any(%(chain)s)
+       and (age(t.xmin) > age(i.xmin)
+            or (t.xmin = i.xmin and t.cmin::text::int8 < i.cmin::text::int8)));

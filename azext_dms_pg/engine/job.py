@@ -43,13 +43,19 @@ class Job:
     @property
     def source_object(self) -> str:
         """Name of the slot and of the publication on the source."""
-        return _source_object(self.id)
+        return source_object(self.id)
 
     @property
     def source_objects(self) -> frozenset[str]:
         """Names of the slots the whole task needs."""
-        return frozenset(map(_source_object, (self.id, *self.task_ids)))
+        return frozenset(map(source_object, (self.id, *self.task_ids)))
 
 
-def _source_object(migration_id: str) -> str:
+def migration_id(task: str, ordinal: int) -> str:
+    """Names the migration of one database of a task."""
+    return f"{task}-{ordinal}"
+
+
+def source_object(migration_id: str) -> str:
+    """Name of its slot and of its publication on the source."""
     return "dms_pg_" + hashlib.sha256(migration_id.encode()).hexdigest()[:12]

@@ -112,6 +112,8 @@ class Migration:
         while True:
             began = time.monotonic()
             try:
+                # What an earlier worker, or an earlier attempt, was ready for is to be seen again.
+                self._journal.not_ready("looking at both servers again")
                 self._advance()
             except (ServerError, StateError, MigrationError, psycopg.Error) as error:
                 attempt = 1 if time.monotonic() - began > _LONG_ENOUGH else attempt + 1
@@ -126,6 +128,7 @@ class Migration:
                 log.warning("%s", failure.message)
                 # With a full disk this cannot be written either; `show` then says we are silent.
                 with suppress(StateError):
+                    self._journal.not_ready("the servers are tried again")
                     self._journal.problem(failure.message, failure.action)
                 self._requests.sleep(_wait(attempt))
             except _GoOnError as again:
@@ -217,6 +220,8 @@ class Migration:
     def _begin(self, source: Session, target: Session, plan: Plan) -> Checkpoint:
         """Install the bookkeeping on the target; from here on a cancel has something to undo."""
         self._journal.state(MigrationState.INITIALIZING, "preparing the target")
+        # Now, not when it is done: other databases of the task begin at the same time.
+        self._begun = True
         name = self._job.source_object
         begun = checkpoint.Checkpoint(
             id=self._job.id,
@@ -232,7 +237,6 @@ class Migration:
             checkpoint.install(target)
             checkpoint.begin(target, begun)
             checkpoint.note_filled(target, self._job.id, _filled(plan))
-        self._begun = True
         return begun
 
     def _replan(self, source: Session, target: Session, found: Checkpoint) -> Plan:

@@ -7,12 +7,12 @@ with the statements that remove it.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from azext_dms_pg.engine.deferral import restore_everything
+from azext_dms_pg.engine.leftover import Leftover, on_source, on_target
 from azext_dms_pg.errors import ConflictError, DmsPgError, ServerError
 from azext_dms_pg.postgres import checkpoint, publication, replication
 from azext_dms_pg.postgres.connect import connect
@@ -29,35 +29,25 @@ _PAUSE_SECONDS = 1.0
 Session = psycopg.Connection[Any]
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """What could not be removed, and how to remove it by hand."""
-
-    side: str
-    message: str
-    action: str
-
-
 def undo(job: Job) -> tuple[Leftover, ...] | None:
     """Bring both servers back to how they were before the task.
 
     None when the migration was complete and only its bookkeeping was left: the target keeps its
     data.
     """
-    name = job.source_object
-    by_hand_source = (
-        f"Run on the source, in database {job.source.database!r}: "
-        f"SELECT pg_drop_replication_slot('{name}'); DROP PUBLICATION IF EXISTS {name};"
-    )
-    by_hand_target = (
-        f"In database {job.target.database!r} of the target, run the statements kept in "
-        "dms_pg.deferred (create_sql), empty the tables in dms_pg.filled_table, then DROP SCHEMA "
-        "dms_pg CASCADE. Or delete and create that database anew."
-    )
+    source, target = job.source.database, job.target.database
     complete: list[bool] = []
     attempts = (
-        _persist("source", lambda: _clean_source(job), by_hand_source),
-        _persist("target", lambda: complete.append(_clean_target(job)), by_hand_target),
+        _persist(
+            "source",
+            lambda: _clean_source(job),
+            lambda message: on_source(source, job.source_object, message),
+        ),
+        _persist(
+            "target",
+            lambda: complete.append(_clean_target(job)),
+            lambda message: on_target(target, message),
+        ),
     )
     leftovers = tuple(leftover for leftover in attempts if leftover is not None)
     return None if complete == [True] and not leftovers else leftovers
@@ -82,7 +72,9 @@ def keeps_slot(job: Job) -> bool:
     return True
 
 
-def _persist(side: str, clean: Callable[[], None], by_hand: str) -> Leftover | None:
+def _persist(
+    side: str, clean: Callable[[], None], leftover: Callable[[str], Leftover]
+) -> Leftover | None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
@@ -91,7 +83,7 @@ def _persist(side: str, clean: Callable[[], None], by_hand: str) -> Leftover | N
             failure = error if isinstance(error, DmsPgError) else translate(error, side)
             retryable = isinstance(failure, ServerError) and failure.retryable
             if not retryable or time.monotonic() > deadline:
-                return Leftover(side, f"Cleaning up did not succeed. {failure.message}", by_hand)
+                return leftover(f"Cleaning up did not succeed. {failure.message}")
             time.sleep(_PAUSE_SECONDS)
         else:
             return None

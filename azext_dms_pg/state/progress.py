@@ -110,6 +110,14 @@ class Journal:
                 (moment, cutover, *self._key),
             )
 
+    def not_ready(self, activity: str) -> None:
+        """Take READY_TO_COMPLETE back, for as long as nobody knows whether it is still true."""
+        rows = self._store.query(
+            "SELECT state FROM task_database WHERE task = ? AND ordinal = ?", self._key
+        )
+        if rows and rows[0][0] == MigrationState.READY_TO_COMPLETE.value:
+            self.state(MigrationState.RUNNING, activity)
+
     def activity(self, sentence: str) -> None:
         self._update({"activity": sentence})
 

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     from azext_dms_pg.model.task_input import TaskInput
 
 
+def begun(store: Store, task: str) -> frozenset[int]:
+    """Ordinals of the databases for which something was ever made on a server."""
+    rows = store.query(
+        "SELECT DISTINCT ordinal FROM passage WHERE task = ? AND state = ?",
+        (task, MigrationState.INITIALIZING.value),
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def put_service(
     store: Store, group: str, name: str, location: str, sku: str, tags: dict[str, str]
 ) -> ServiceRecord:

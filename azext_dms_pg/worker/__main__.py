@@ -14,9 +14,7 @@ from pathlib import Path
 
 from azext_dms_pg.errors import DmsPgError
 from azext_dms_pg.state.paths import StateDir
-
-# sysexits.h: EX_TEMPFAIL, something that may work in a moment (another worker still holds on).
-TRY_AGAIN = 75
+from azext_dms_pg.worker import TRY_AGAIN
 
 
 def main() -> int:

@@ -9,13 +9,16 @@ import os
 import select
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from azext_dms_pg.errors import Interrupted
+from azext_dms_pg.errors import Interrupted, StateError
 from azext_dms_pg.model.states import CommandState, MigrationState
 from azext_dms_pg.state import mailbox, resources
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azext_dms_pg.state.records import CommandRecord
     from azext_dms_pg.state.store import Store
 
@@ -31,19 +34,28 @@ class Control:
         self._task = task
         self._ordinal = ordinal
         self._wanted = mailbox.wanted(store, task)
-        threading.Thread(target=self._watch, args=(parent,), daemon=True, name="control").start()
+        self._orphaned = False
+        self._closed = threading.Event()
+        self._spawn("control", self._watch)
+        if parent is not None:
+            self._spawn("parent", self._watch_parent, parent)
+
+    def close(self) -> None:
+        """Stop asking."""
+        self._closed.set()
 
     def wanted(self) -> str:
         """``run``, ``pause`` or ``cancel``. Safe to call from any thread."""
-        return self._wanted
+        # Only a supervisor may drive workers: without one, whatever is wanted has to wait.
+        return mailbox.PAUSE if self._orphaned else self._wanted
 
     def stopping(self) -> bool:
         """Whether running work should end soon. Safe to call from any thread."""
-        return self._wanted != mailbox.RUN
+        return self.wanted() != mailbox.RUN
 
     def check(self) -> None:
         """:raises Interrupted: the user wants a pause or a cancel (its ``code`` says which)."""
-        wanted = self._wanted
+        wanted = self.wanted()
         if wanted != mailbox.RUN:
             raise Interrupted(f"asked to {wanted}", code=wanted)
 
@@ -84,14 +96,20 @@ class Control:
             if record.ordinal != self._ordinal
         }
 
-    def _watch(self, parent: int | None) -> None:
-        """Poll the store; an orphan pauses, because only a supervisor may drive workers."""
-        while True:
-            if parent is None:
-                time.sleep(_POLL_SECONDS)
-            elif select.select([parent], [], [], _POLL_SECONDS)[0]:
-                # Nobody ever writes to this pipe: it has reached its end, the parent is gone.
-                os.close(parent)
-                self._wanted = mailbox.PAUSE
-                return
-            self._wanted = mailbox.wanted(self._store, self._task)
+    def _watch(self) -> None:
+        """Poll the store until nobody wants to know any more."""
+        while not self._closed.wait(_POLL_SECONDS):
+            # A full disk or a store that is locked for long: what is wanted is asked again.
+            with suppress(StateError):
+                self._wanted = mailbox.wanted(self._store, self._task)
+
+    def _watch_parent(self, parent: int) -> None:
+        """An orphan pauses; asked apart from the store, which may keep us waiting."""
+        # Nobody ever writes to this pipe: once it can be read, the parent is gone.
+        select.select([parent], [], [])
+        os.close(parent)
+        self._orphaned = True
+
+    @staticmethod
+    def _spawn(name: str, work: Callable[..., None], *arguments: int) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True, name=name).start()

@@ -7,7 +7,7 @@ import platform
 import signal
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.job import Job
+from azext_dms_pg.engine.job import Job, migration_id
 from azext_dms_pg.engine.migration import Migration
 from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.settings import MigrationSettings
@@ -39,7 +39,7 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
         whole = vault.restore(directory, task_id, TaskInput.from_wire(task.input))
         database = whole.databases[ordinal]
         job = Job(
-            id=f"{task_id}-{ordinal}",
+            id=migration_id(task_id, ordinal),
             source=whole.source.to_database(database.name),
             target=whole.target.to_database(database.target_name),
             database=database,
@@ -47,12 +47,13 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
             slots=directory.run / f"{task_id}.slots",
             options=TaskOptions.of_json(task.options),
             owner=_owner(lock),
-            task_ids=tuple(f"{task_id}-{each}" for each in range(len(whole.databases))),
+            task_ids=tuple(migration_id(task_id, each) for each in range(len(whole.databases))),
         )
         write_to_file(directory, task_id, str(ordinal), passwords(whole), database=database.name)
         journal = LoggedJournal(store, task_id, ordinal)
         control = Control(store, task_id, ordinal, parent)
         Migration(job, journal, control).run()
+        control.close()
     return 0
 
 

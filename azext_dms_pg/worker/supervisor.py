@@ -14,13 +14,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.engine import leftover
+from azext_dms_pg.engine.job import migration_id, source_object
 from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.states import MigrationState, TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
-from azext_dms_pg.state.locks import Lock
+from azext_dms_pg.state.locks import Lock, holder
 from azext_dms_pg.state.log import SUPERVISOR
 from azext_dms_pg.state.store import Store
+from azext_dms_pg.worker import TRY_AGAIN
 from azext_dms_pg.worker.log import write_to_file
 
 if TYPE_CHECKING:
@@ -35,6 +38,10 @@ _BACKOFF = (0.5, 1.0, 2.0, 5.0, 15.0)
 # A worker that dies this often without ever living for a minute will not get better.
 _MAX_QUICK_DEATHS = 8
 _LIVED_SECONDS = 60.0
+# While somebody else still works on a database, it is looked after this often.
+_HELD_SECONDS = 2.0
+# Where a cancelled database may end.
+_SETTLED = frozenset({MigrationState.COMPLETE, MigrationState.CANCELLED})
 
 
 @dataclass
@@ -136,7 +143,7 @@ class _Supervisor:
             return True
         if code == 0:
             return self._begin_cancel(child)
-        return self._bury(child, code)
+        return self._wait_for_holder(child) if code == TRY_AGAIN else self._bury(child, code)
 
     def _begin_cancel(self, child: _Child) -> bool:
         """Whether a cancel came while this worker was ending for another reason."""
@@ -169,6 +176,19 @@ class _Supervisor:
         )
         child.started = time.monotonic()
 
+    def _wait_for_holder(self, child: _Child) -> bool:
+        """Not a death: a worker of an earlier supervisor still holds the database's lock."""
+        child.process = None
+        child.next_start = time.monotonic() + _HELD_SECONDS
+        pid = holder(self._directory.run / f"{self._task}.{child.ordinal}.lock")
+        if pid is not None:
+            progress.Journal(self._store, self._task, child.ordinal).problem(
+                f"Process {pid} of this machine, a worker of this database that lost its "
+                "supervisor, has not ended yet.",
+                f"It ends by itself once it notices; kill -9 {pid} loses nothing.",
+            )
+        return True
+
     def _bury(self, child: _Child, code: int) -> bool:
         lived = time.monotonic() - child.started
         child.deaths = 0 if lived > _LIVED_SECONDS else child.deaths + 1
@@ -183,10 +203,28 @@ class _Supervisor:
             "error",
             "WorkerKeepsDying",
             message=f"The worker of this database ended {child.deaths} times in a row ({how}).",
-            action="Read az dms project task log, then run az dms project task restart.",
+            action="Read az dms project task log, then run az dms project task "
+            f"{'cancel again' if child.cancels else 'restart'}.",
         )
+        if child.cancels:
+            self._tell_leftovers(child.ordinal, journal)
         journal.state(MigrationState.FAILED, "its worker keeps dying")
         return False
+
+    def _tell_leftovers(self, ordinal: int, journal: progress.Journal) -> None:
+        """What is still on the servers because no worker could take it away."""
+        if ordinal not in resources.begun(self._store, self._task):
+            return
+        record = resources.databases(self._store, self._task)[ordinal]
+        name = source_object(migration_id(self._task, ordinal))
+        message = "Nothing was cleaned up, because no worker could do it."
+        for each in (
+            leftover.on_source(record.name, name, message),
+            leftover.on_target(record.target_name, message),
+        ):
+            journal.event(
+                "error", "LeftBehind", subject=each.side, message=each.message, action=each.action
+            )
 
     def _only_validates(self) -> bool:
         task = resources.get_task(self._store, self._task)
@@ -195,13 +233,17 @@ class _Supervisor:
     def _conclude(self) -> int:
         states = {record.state for record in resources.databases(self._store, self._task)}
         wanted = mailbox.wanted(self._store, self._task)
+        failed = {MigrationState.FAILED, MigrationState.VALIDATION_FAILED} & states
         if wanted == mailbox.CANCEL:
-            final = TaskState.CANCELED
+            # Said only of what was cleaned up; a cancel may be asked for again.
+            final = TaskState.CANCELED if states <= _SETTLED else TaskState.FAILED
         elif states == {MigrationState.COMPLETE}:
             final = TaskState.SUCCEEDED
-        elif MigrationState.VALIDATION_FAILED in states:
+        elif failed and resources.begun(self._store, self._task):
+            final = TaskState.FAILED
+        elif MigrationState.VALIDATION_FAILED in failed:
             final = TaskState.FAILED_INPUT_VALIDATION
-        elif MigrationState.FAILED in states:
+        elif failed:
             final = TaskState.FAILED
         elif states == {MigrationState.VALIDATION_COMPLETE} and self._only_validates():
             final = TaskState.SUCCEEDED

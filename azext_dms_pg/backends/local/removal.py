@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 
 # A cleaning worker gives an unreachable server up after two minutes and says what is left there.
 _CLEAN_SECONDS = 180.0
-# Tasks that left nothing on any server.
-_CLEAN_STATES = frozenset(
-    {TaskState.CANCELED, TaskState.SUCCEEDED, TaskState.FAILED_INPUT_VALIDATION}
-)
 
 
 def cancel_task(tree: Tree, task: TaskRecord) -> None:
     """Ask for a cancel and see that a worker carries it out; a clean task is left as it is."""
-    if _is_clean(task):
+    if _is_clean(tree, task):
         return
     mailbox.ask(tree.store, task.id, mailbox.CANCEL)
     progress.set_task_state(tree.store, task.id, TaskState.CANCELING)
@@ -43,7 +39,7 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
     :raises ConflictError: the task runs and ``delete_running_tasks`` was not given, or its
         cleaning takes longer than anybody would wait.
     """
-    if not _is_clean(task):
+    if not _is_clean(tree, task):
         running = task.state not in {TaskState.FAILED, TaskState.CANCELING}
         if running and not delete_running_tasks:
             raise ConflictError(
@@ -67,13 +63,15 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
 def clear_away_validation(tree: Tree, project: ProjectRecord, name: str) -> None:
     """Make room for a task of that name when the one there only validated and has ended."""
     task = resources.find_task(tree.store, project, name)
-    if task is not None and _is_clean(task) and _only_validates(task):
+    if task is not None and _is_clean(tree, task) and _only_validates(task):
         remove_task(tree, task, delete_running_tasks=False)
 
 
-def _is_clean(task: TaskRecord) -> bool:
+def _is_clean(tree: Tree, task: TaskRecord) -> bool:
     """Whether nothing of the task is on any server."""
-    return task.state in _CLEAN_STATES or (_only_validates(task) and task.state.is_final)
+    if task.state in {TaskState.CANCELED, TaskState.SUCCEEDED}:
+        return True
+    return task.state.is_final and not resources.begun(tree.store, task.id)
 
 
 def _only_validates(task: TaskRecord) -> bool:

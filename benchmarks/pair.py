@@ -24,6 +24,8 @@ SETTINGS: dict[str, str | int | float | bool] = {
     "shared_buffers": "512MB",
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
+    # Native replication starts a worker only this often; it should not have to wait for us.
+    "wal_retrieve_retry_interval": "50ms",
 }
 
 
@@ -96,6 +98,10 @@ class Pair:
             for item in self.scratch.iterdir():
                 if item.is_dir():
                     shutil.rmtree(item, ignore_errors=True)
+
+    def empty_scratch(self) -> None:
+        for item in self.scratch.iterdir():
+            item.unlink()
 
     @contextmanager
     def databases(self, name: str) -> Iterator[tuple[Database, Database]]:

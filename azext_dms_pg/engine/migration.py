@@ -179,7 +179,9 @@ class Migration:
         job = self._job
         with target.transaction() as attempt:
             with TemporaryDirectory(prefix=f"{job.id}.", dir=job.slots.parent) as scratch:
-                found = copy_schema(source, target, job.source, Path(scratch))
+                found = copy_schema(
+                    source, target, job.source, Path(scratch), self._requests.check
+                )
             plan = self._examine(source, target, found)
             if plan is None:
                 raise psycopg.Rollback(attempt)

@@ -21,6 +21,7 @@ from azext_dms_pg.model.states import Severity
 from azext_dms_pg.postgres import tools
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from azext_dms_pg.model.connection import Connection
@@ -62,7 +63,11 @@ ORDER BY 1
 
 
 def copy_schema(
-    source: Session, target: Session, connection: Connection, scratch: Path
+    source: Session,
+    target: Session,
+    connection: Connection,
+    scratch: Path,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Finding, ...]:
     """Create the schema inside the transaction the target session is in.
 
@@ -71,6 +76,7 @@ def copy_schema(
 
     :param connection: to the source database, for pg_dump.
     :param scratch: an empty private directory for what pg_dump needs while it runs.
+    :param check: asked while pg_dump runs; what it raises ends it.
     :raises MigrationError: no fit pg_dump, or the target refuses a statement.
     """
     if _value(target, _USER_TABLES):
@@ -92,6 +98,7 @@ def copy_schema(
             *("--no-tablespaces", "--no-security-labels", "--exclude-schema=dms_pg"),
         ],
         scratch,
+        check,
     )
     listing = tools.restore(used, archive, "--list")
     wanted, unwanted = _choose(listing)

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.postgres.connect import tls_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from azext_dms_pg.model.connection import Connection
 
@@ -36,6 +36,9 @@ _PLACES = (
     ("/Applications/Postgres.app/Contents/Versions", "*/bin"),
 )
 _SECONDS_FOR_VERSION = 20
+_FAREWELL_SECONDS = 3.0
+# So often somebody is asked whether to go on.
+_TICK = 0.2
 # What libpq says when it was built without OpenSSL; another pg_dump may have it.
 _NO_TLS = "SSL support is not compiled in"
 
@@ -79,25 +82,25 @@ def find(at_least: int) -> list[Tools]:
 
 
 def dump(
-    candidates: Sequence[Tools], connection: Connection, arguments: Sequence[str], scratch: Path
+    candidates: Sequence[Tools],
+    connection: Connection,
+    arguments: Sequence[str],
+    scratch: Path,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[bytes, Tools]:
     """What pg_dump writes, and the tools that wrote it: the first that can reach the server.
 
-    :param scratch: a private directory; a password lies there while pg_dump runs.
+    :param scratch: a private directory, for systems where a password needs a file.
+    :param check: asked again and again while pg_dump runs; what it raises ends it.
     :raises ServerError: pg_dump failed; holds its last words.
     """
-    with _libpq_environment(connection, scratch) as environment:
+    with _libpq_environment(connection, scratch) as (environment, descriptors):
         for number, tools in enumerate(candidates, start=1):
-            done = subprocess.run(  # noqa: S603 - a program we looked for, no shell
-                [tools.program("pg_dump"), "--no-password", *arguments],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-            )
-            if done.returncode == 0:
-                return done.stdout, tools
-            said = done.stderr.decode("utf-8", "replace").strip()
+            command = [tools.program("pg_dump"), "--no-password", *arguments]
+            status, written, complaints = _run(command, environment, descriptors, check)
+            if status == 0:
+                return written, tools
+            said = complaints.decode("utf-8", "replace").strip()
             if _NO_TLS not in said or number == len(candidates):
                 break
     raise ServerError(
@@ -108,6 +111,42 @@ def dump(
         side="source",
         code="PgDumpFailed",
     )
+
+
+def _run(
+    command: Sequence[str],
+    environment: dict[str, str],
+    descriptors: tuple[int, ...],
+    check: Callable[[], None],
+) -> tuple[int, bytes, bytes]:
+    """Exit status, what it wrote and what it complained of."""
+    with subprocess.Popen(  # noqa: S603 - a program we looked for, no shell
+        command,
+        env=environment,
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while True:
+            try:
+                written, complaints = process.communicate(timeout=_TICK)
+            except subprocess.TimeoutExpired:
+                try:
+                    check()
+                except BaseException:
+                    _end(process)
+                    raise
+            else:
+                return process.returncode, written, complaints
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asked politely, pg_dump cancels what it waits for on the server, if that hears."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_FAREWELL_SECONDS)
+    process.kill()
 
 
 def restore(tools: Tools, archive: bytes, *arguments: str) -> str:
@@ -163,8 +202,10 @@ def _look(directory: Path) -> Tools | None:
 
 
 @contextmanager
-def _libpq_environment(connection: Connection, scratch: Path) -> Iterator[dict[str, str]]:
-    """PG* variables for this connection; the password in a file only we can read."""
+def _libpq_environment(
+    connection: Connection, scratch: Path
+) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """PG* variables for this connection, and the descriptors they speak of."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -187,15 +228,31 @@ def _libpq_environment(connection: Connection, scratch: Path) -> Iterator[dict[s
         environment["PGSSLROOTCERT"] = tls["sslrootcert"]
     password = _password(connection)
     if password is None:
-        yield environment
+        yield environment, ()
+        return
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    with _password_file(f"*:*:*:*:{escaped}\n", scratch) as (path, descriptors):
+        yield {**environment, "PGPASSFILE": path}, descriptors
+
+
+@contextmanager
+def _password_file(line: str, scratch: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """A file of that line for a child: in memory where there is such a thing, gone with us."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("passfile")
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.write(descriptor, line.encode())
+            yield f"/dev/fd/{descriptor}", (descriptor,)
+        finally:
+            os.close(descriptor)
         return
     passfile = scratch / "passfile"
-    descriptor = os.open(passfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        descriptor = os.open(passfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-            file.write(f"*:*:*:*:{escaped}\n")
-        yield {**environment, "PGPASSFILE": str(passfile)}
+            file.write(line)
+        yield str(passfile), ()
     finally:
         passfile.unlink()
 

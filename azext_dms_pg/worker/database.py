@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,20 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
             owner=_owner(lock),
             task_ids=tuple(migration_id(task_id, each) for each in range(len(whole.databases))),
         )
+        _sweep(directory, job.id)
         write_to_file(directory, task_id, str(ordinal), passwords(whole), database=database.name)
         journal = LoggedJournal(store, task_id, ordinal)
         control = Control(store, task_id, ordinal, parent)
         Migration(job, journal, control).run()
         control.close()
     return 0
+
+
+def _sweep(directory: StateDir, migration: str) -> None:
+    """Remove the scratch directories of workers that were killed."""
+    for left in directory.run.glob(f"{migration}.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _owner(lock: Path) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,10 @@ INSERT INTO public.artist (name, mood) SELECT 'n' || n, 'happy' FROM generate_se
 INSERT INTO "Sales Dept"."Order; --" (artist, year) SELECT n, 2000 FROM generate_series(1, 200) n;
 INSERT INTO public.log SELECT '2026-01-01'::date + n, 'x' FROM generate_series(1, 50) n;
 """
+_WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dms-pg schema'"
+    " AND datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 def _end(task: Task) -> str:
@@ -192,3 +197,38 @@ def test_tls_picks_a_pg_dump_that_can(own_server: Callable[..., Server], tmp_pat
     wrong = Connection(server.host, server.superuser, Secret("a:b\\c"), "postgres", server.port)
     with pytest.raises(ServerError, match="password authentication failed"):
         tools.dump([used], wrong, ["--schema-only"], tmp_path)
+
+
+@contextmanager
+def _dumping(mover: Mover, source: Database, target: Database) -> Iterator[Task]:
+    """A task whose pg_dump waits for a lock."""
+    source.run("CREATE TABLE t (id int PRIMARY KEY)")
+    with source.connect(autocommit=False) as lock:
+        lock.execute("LOCK TABLE t")
+        task = mover.start(source, target, options=WITH_SCHEMA)
+        task.until(lambda: bool(source.value(_WAITING)), "pg_dump")
+        yield task
+
+
+def test_a_kill_while_pg_dump_runs_leaves_no_password(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    run = mover.directory / "run"
+    with _dumping(mover, source, target) as task:
+        mover.close()
+        for path in run.rglob("*"):
+            if path.is_file():
+                assert source.server.password.encode() not in path.read_bytes()
+    task.backend.tasks.restart(task.where)
+    task.ready()
+    assert not [path for path in run.glob("*-0.*") if path.is_dir()]
+    task.finish()
+
+
+def test_a_cancel_is_heard_while_pg_dump_runs(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    with _dumping(mover, source, target) as task:
+        task.cancel()
+    assert "pg_dump" not in str(task.show()["errors"])
+    assert target.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0

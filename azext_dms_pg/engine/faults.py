@@ -28,6 +28,10 @@ class SchemaDriftError(MigrationError):
         self.relation = relation
 
 
+class BeyondMendingError(MigrationError):
+    """The source did what cannot follow; no statement on the target makes up for it."""
+
+
 class ApplyError(MigrationError):
     """The target refuses a change, and would refuse it again.
 

@@ -12,7 +12,9 @@ import psycopg
 
 from azext_dms_pg.engine.comparison import Comparison
 from azext_dms_pg.engine.drift import drift
+from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.fence import write_fence
+from azext_dms_pg.engine.proof import prove, suspects
 from azext_dms_pg.engine.protecting import protect_source
 from azext_dms_pg.engine.rest import Rest
 from azext_dms_pg.engine.stream import Course, Follower, LineReachedError, SchemaDriftError
@@ -22,10 +24,15 @@ from azext_dms_pg.model.states import CommandState, MigrationState
 from azext_dms_pg.postgres.checkpoint import format_lsn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from azext_dms_pg.engine.board import Board
+    from azext_dms_pg.engine.drift import MissingStatement
     from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.engine.looking import Looking
     from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.engine.values import Fence, Plan
+    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.state.progress import Journal
     from azext_dms_pg.state.records import CommandRecord
 
@@ -38,6 +45,7 @@ _STEP_BYTES = 4 << 20
 # cutover takes moments.
 _OUT_OF_STEP_SECONDS = 30.0
 _DRIFT_POLL_SECONDS = 2.0
+_LONGEST_PUZZLE_SECONDS = 30.0
 _REQUEST_POLL_SECONDS = 0.2
 
 
@@ -56,9 +64,16 @@ class Following:
     """Follows the change stream of one database."""
 
     def __init__(
-        self, job: Job, plan: Plan, journal: Journal, board: Board, requests: Requests
+        self,
+        job: Job,
+        plan: Plan,
+        journal: Journal,
+        board: Board,
+        requests: Requests,
+        looking: Looking,
     ) -> None:
         self._job = job
+        self._looking = looking
         self._plan = plan
         self._journal = journal
         self._board = board
@@ -79,8 +94,11 @@ class Following:
         :raises SlotLostError: the slot is gone or invalidated; changes are missing for good.
         """
         try:
-            while not self._follow(source):
+            while not self._follow(source, target):
                 self._comparison.begin(self._catch_up)
+            self._settle(source, target)
+        except BeyondMendingError:
+            raise
         except MigrationError as error:
             if not self._explained_by_drift(error, source, target):
                 raise
@@ -91,12 +109,12 @@ class Following:
             self._comparison.abandon()
             self._board.flush()
 
-    def _follow(self, source: Session) -> bool:
+    def _follow(self, source: Session, target: Session) -> bool:
         """Whether the cutover's fence has passed; else a comparison wants the stream to rest."""
         self._began = time.monotonic()
         follower = self._follower()
         try:
-            return self._consume(follower, source)
+            return self._consume(follower, source, target)
         finally:
             follower.close()
 
@@ -128,11 +146,12 @@ class Following:
         )
         return Follower(course)
 
-    def _consume(self, follower: Follower, source: Session) -> bool:
+    def _consume(self, follower: Follower, source: Session, target: Session) -> bool:
         for event in follower.events():
             self._requests.check()
             if isinstance(event, Applied):
                 self._board.applied(event)
+                self._looking.went_on()
             elif isinstance(event, Position):
                 self._note(event)
             elif isinstance(event, FencePassed) and self._rest.has_come(event):
@@ -142,6 +161,8 @@ class Following:
                 return False
             if isinstance(event, FencePassed):
                 self._raise_fence(follower, source)
+            elif self._command is None and self._looking.is_due(self._plan):
+                self._glance(source, target)
         raise MigrationError(
             "The change stream ended although nobody asked it to.",
             "Run az dms project task restart; nothing is lost.",
@@ -189,14 +210,52 @@ class Following:
         fence: Fence = write_fence(source)
         follower.watch(fence)
 
+    def _glance(self, source: Session, target: Session) -> None:
+        if self._looking.glance(source, target, self._plan):
+            raise _TargetBehindError
+
+    def _settle(self, source: Session, target: Session) -> None:
+        """Everything has arrived: what the stream does not tell of is looked at and proven.
+
+        :raises MigrationError: the target lacks something, or its old rows are not the source's.
+        """
+        if self._looking.look(source, target, self._plan):
+            raise _TargetBehindError
+        doubtful = suspects(source, target, self._plan)
+        if not doubtful:
+            return
+        self._journal.activity(f"comparing tables whose old rows may differ: {len(doubtful)}")
+        plan = self._looking.plan_now(source, target)
+        unproven = prove(self._job, plan, doubtful, self._requests.stopping)
+        if unproven:
+            self._journal.event(
+                "warning",
+                "OldRowsNotProven",
+                subject=self._job.database.name,
+                message=f"Columns that have other types on the target than on the source could "
+                f"not be compared; all others are the same: {unproven}.",
+                action="Compare these columns by hand: the schema of their tables was changed "
+                "during the migration.",
+            )
+
     def _explained_by_drift(self, error: MigrationError, source: Session, target: Session) -> bool:
         """Wait, with the missing statements in the journal, until the target has them.
 
         False when no difference between the catalogues explains the error.
         """
-        missing = drift(source, target, self._plan)
-        if not missing and not isinstance(error, SchemaDriftError):
+        # What was accepted at the beginning is no reason to pause, unless the stream stops at it.
+        accepted = self._plan.accepted if isinstance(error, _TargetBehindError) else ()
+
+        def lacking() -> list[MissingStatement]:
+            found = drift(source, target, self._plan)
+            return [item for item in found if item.statement not in accepted]
+
+        missing = lacking()
+        if not missing and not isinstance(error, (SchemaDriftError, _TargetBehindError)):
             return False
+        if not missing and isinstance(error, SchemaDriftError):
+            self._puzzle(error)
+        doubtful = suspects(source, target, self._plan) if missing else {}
         if missing and self._state is MigrationState.READY_TO_COMPLETE:
             # A cutover that is asked for now could not end before the target has them.
             self._state = MigrationState.RUNNING
@@ -204,11 +263,40 @@ class Following:
         while missing:
             self._board.flush()
             self._journal.problem(
-                f"The source's schema has changed; the target lacks it. {error.message}",
+                f"The source's schema has changed; the target lacks it. {error.message}"
+                + _warned(doubtful),
                 "Run on the target, then the task goes on by itself: "
                 + " ".join(item.statement for item in missing),
             )
             self._requests.sleep(_DRIFT_POLL_SECONDS)
-            missing = drift(source, target, self._plan)
+            missing = lacking()
         self._journal.problem("", "")
         return True
+
+    def _puzzle(self, error: SchemaDriftError) -> None:
+        """The catalogues agree, the stream does not: look again, but not without a pause."""
+        times = self._looking.unexplained(error.message)
+        if times > 1:
+            self._board.flush()
+            self._journal.problem(error.message, error.action)
+            self._requests.sleep(min(_DRIFT_POLL_SECONDS * 2**times, _LONGEST_PUZZLE_SECONDS))
+
+
+class _TargetBehindError(MigrationError):
+    """Not a failure: a look has found what the target lacks, before a row needed it."""
+
+    code = "SchemaDrift"
+
+    def __init__(self) -> None:
+        super().__init__("", "")
+
+
+def _warned(doubtful: Mapping[Name, str]) -> str:
+    if not doubtful:
+        return ""
+    tables = "; ".join(f"{label}: {why}" for label, why in list(doubtful.items())[:3])
+    return (
+        " A statement on the target does not give rows that are already there the values they "
+        f"have on the source now ({tables}). These tables are compared at the cutover: if rows "
+        "differ, the cutover fails, the source stays in use, and the migration has to begin anew."
+    )

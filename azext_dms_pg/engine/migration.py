@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,14 @@ from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.drift import drift
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
+from azext_dms_pg.engine.looking import Looking
 from azext_dms_pg.engine.lookout import Lookout
 from azext_dms_pg.engine.memory import recall, remember
 from azext_dms_pg.engine.parts import source_oid
-from azext_dms_pg.engine.plan import make_plan, resume_plan
+from azext_dms_pg.engine.plan import as_loaded, make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.probe import probe
+from azext_dms_pg.engine.proof import files_in_snapshot
 from azext_dms_pg.engine.schema_copy import copy_schema
 from azext_dms_pg.engine.statistics import collect_statistics
 from azext_dms_pg.errors import (
@@ -83,6 +86,7 @@ class Migration:
         self._begun = journal.has_passed(MigrationState.INITIALIZING)
         self._board: Board | None = None
         self._lookout: Lookout | None = None
+        self._looking = Looking(job, journal)
 
     def run(self) -> None:
         """Return when the database is complete, failed, cancelled, or a pause was asked for."""
@@ -168,6 +172,8 @@ class Migration:
                 raise _GoOnError("the indexes are built")
             if found.phase == checkpoint.LOADED:
                 self._follow(source, target, plan)
+                # Columns may have come meanwhile; what is compared now is compared whole.
+                plan = self._replan(source, target, found)
             self._finish(source, target, plan)
 
     def _validate(self, source: Session, target: Session) -> Plan | None:
@@ -179,9 +185,7 @@ class Migration:
         job = self._job
         with target.transaction() as attempt:
             with TemporaryDirectory(prefix=f"{job.id}.", dir=job.slots.parent) as scratch:
-                found = copy_schema(
-                    source, target, job.source, Path(scratch), self._requests.check
-                )
+                found = copy_schema(source, target, job.source, Path(scratch), self._requests.check)
             plan = self._examine(source, target, found)
             if plan is None:
                 raise psycopg.Rollback(attempt)
@@ -225,13 +229,15 @@ class Migration:
         # Now, not when it is done: other databases of the task begin at the same time.
         self._begun = True
         name = self._job.source_object
+        # Differences the user went on with are not asked for again.
+        accepted = tuple(item.statement for item in drift(source, target, plan))
         begun = checkpoint.Checkpoint(
             id=self._job.id,
             source_system=replication.system_identifier(source),
             slot=name,
             publication=name,
             phase=checkpoint.PREPARED,
-            plan=remember(plan),
+            plan=remember(replace(plan, accepted=accepted)),
             consistent_lsn=None,
             progress_lsn=None,
         )
@@ -277,7 +283,10 @@ class Migration:
             if not as_planned(source, plan):
                 raise _GoOnError("the source's tables changed while the slot was made")
             handle = session.handle
-            checkpoint.start_load(target, job.id, handle.consistent_lsn)
+            files = files_in_snapshot(job, handle.snapshot, plan)
+            with target.transaction():
+                checkpoint.start_load(target, job.id, handle.consistent_lsn)
+                checkpoint.keep_plan(target, job.id, remember(as_loaded(plan, files)))
             journal.state(MigrationState.RUNNING, "copying the tables")
             load(
                 plan,
@@ -344,7 +353,9 @@ class Migration:
         assert self._board is not None  # noqa: S101 - set by run
         self._journal.state(MigrationState.RUNNING, "applying the changes made meanwhile")
         self._journal.load_ended()
-        following = Following(self._job, plan, self._journal, self._board, self._requests)
+        following = Following(
+            self._job, plan, self._journal, self._board, self._requests, self._looking
+        )
         if not following.until_cutover(source, target):
             raise _GoOnError("the target's tables were changed; looking at them again")
         checkpoint.set_phase(target, self._job.id, checkpoint.CUTOVER)

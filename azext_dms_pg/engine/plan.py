@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.routing import route
 from azext_dms_pg.engine.selection import Leaves, Selection, select
 from azext_dms_pg.engine.values import Begun, Loaded, Plan, Route, SequenceRoute
@@ -259,8 +260,8 @@ def _present(
     return tuple(leaves)
 
 
-def _replaced(name: Name) -> MigrationError:
-    return MigrationError(
+def _replaced(name: Name) -> BeyondMendingError:
+    return BeyondMendingError(
         f"Table {name} was replaced on the source (dropped and created anew, or another one got "
         "its name); changes to the new table are not in this migration's stream.",
         "Cancel the task and begin anew.",
@@ -268,8 +269,8 @@ def _replaced(name: Name) -> MigrationError:
     )
 
 
-def _unlogged(name: Name) -> MigrationError:
-    return MigrationError(
+def _unlogged(name: Name) -> BeyondMendingError:
+    return BeyondMendingError(
         f"Table {name} is not permanent on the source any more: changes to it are not in the WAL.",
         "Cancel the task and begin anew; make the table LOGGED before, if it is to be migrated.",
         code="SourceTableUnlogged",

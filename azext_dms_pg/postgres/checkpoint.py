@@ -157,6 +157,13 @@ def start_load(connection: psycopg.Connection[Any], migration_id: str, consisten
     )
 
 
+def keep_plan(connection: psycopg.Connection[Any], migration_id: str, plan: str) -> None:
+    connection.execute(
+        "UPDATE dms_pg.migration SET plan = %s WHERE id OPERATOR(pg_catalog.=) %s",
+        (plan, migration_id),
+    )
+
+
 def set_progress(connection: psycopg.Connection[Any], migration_id: str, lsn: int) -> None:
     connection.execute(SET_PROGRESS, (format_lsn(lsn), migration_id))
 

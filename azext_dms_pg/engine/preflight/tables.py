@@ -74,6 +74,23 @@ def without_identity(case: Case) -> Iterator[Finding]:
         )
 
 
+def keyless_partitions(case: Case) -> Iterator[Finding]:
+    if case.plan.plugin != "pgoutput":
+        return
+    for table in case.plan.published:
+        # Partitions inherit a primary key, but no replica identity.
+        if table.kind is RelKind.PARTITIONED and not table.key:
+            yield warning(
+                "LaterPartitionsWithoutKey",
+                table.name,
+                f"Partitioned table {table.name} has no primary key. As soon as a partition is "
+                "made during the migration, every UPDATE and DELETE of it fails on the source, "
+                "unless it has a replica identity of its own.",
+                "Give each new partition REPLICA IDENTITY FULL when it is made, or make none "
+                "before the cutover. Where rows are only inserted there is nothing to do.",
+            )
+
+
 def whole_row_identity(case: Case) -> Iterator[Finding]:
     for route in case.plan.routes:
         if route.source.replica_identity is ReplicaIdentity.FULL and not route.key:
@@ -182,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
     generated_identity,
     not_empty,
     whole_row_identity,
+    keyless_partitions,
     no_key_on_target,
     through_root,
     later_partitions,

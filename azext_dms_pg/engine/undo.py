@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.model.finding import Finding
 
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
@@ -37,6 +38,7 @@ def undo(job: Job) -> tuple[Leftover, ...] | None:
     """
     source, target = job.source.database, job.target.database
     complete: list[bool] = []
+    not_restored: list[Finding] = []
     attempts = (
         _persist(
             "source",
@@ -45,11 +47,14 @@ def undo(job: Job) -> tuple[Leftover, ...] | None:
         ),
         _persist(
             "target",
-            lambda: complete.append(_clean_target(job)),
+            lambda: complete.append(_clean_target(job, not_restored)),
             lambda message: on_target(target, message),
         ),
     )
-    leftovers = tuple(leftover for leftover in attempts if leftover is not None)
+    leftovers = (
+        *(leftover for leftover in attempts if leftover is not None),
+        *(Leftover("target", each.message, each.remedy) for each in not_restored),
+    )
     return None if complete == [True] and not leftovers else leftovers
 
 
@@ -95,8 +100,11 @@ def _clean_source(job: Job) -> None:
         publication.drop(source, job.source_object)
 
 
-def _clean_target(job: Job) -> bool:
-    """Whether the migration was complete already; if not, its tables are emptied."""
+def _clean_target(job: Job, not_restored: list[Finding]) -> bool:
+    """Whether the migration was complete already; if not, its tables are emptied.
+
+    :param not_restored: what could not be brought back is put in here.
+    """
     with connect(job.target, "target", f"control {job.owner}") as target:
         if not checkpoint.take_lock(target, job.id):
             raise ConflictError(
@@ -112,6 +120,6 @@ def _clean_target(job: Job) -> bool:
             if found.phase != checkpoint.PREPARED:
                 with target.transaction():
                     checkpoint.empty_filled(target, job.id)
-            restore_everything(target, job.target, job.id, job.settings)
+            not_restored[:] = restore_everything(target, job.target, job.id, job.settings)
         checkpoint.forget(target, job.id)
         return complete

@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from azext_dms_pg.errors import MigrationError
+from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import psycopg
 
-    from azext_dms_pg.postgres.relations import Name
-
 SCHEMA = "dms_pg"
 # A session that was told to end rolls back first.
 _FAREWELL_SECONDS, _FAREWELL_PAUSE = 30.0, 0.1
-FORMAT = 1
+FORMAT = 2
 
 # Phases, in order. ``loading``: a crash empties the tables and begins anew. ``indexing``: all rows
 # are there, indexes are missing. ``loaded``: the stream is to be followed from progress_lsn.
@@ -193,24 +192,35 @@ def note_filled(
 
     :param tables: name and whether statements on it need ONLY.
     """
-    rows = [(migration_id, name.schema, name.name, only) for name, only in tables]
+    rows = [(migration_id, only, name.schema, name.name) for name, only in tables]
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO dms_pg.filled_table (migration, relation, relation_name, only_itself)"
-            " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO dms_pg.filled_table"
+            " (migration, relation, relation_name, only_itself, relation_oid)"
+            " SELECT %s, n.nspname, c.relname, %s, c.oid"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+            " ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+            " WHERE n.nspname OPERATOR(pg_catalog.=) %s AND c.relname OPERATOR(pg_catalog.=) %s"
+            " ON CONFLICT DO NOTHING",
             rows,
         )
 
 
 def empty_filled(connection: psycopg.Connection[Any], migration_id: str) -> None:
-    """Truncate every table the migration filled and forget its parts. Needs a transaction."""
+    """Truncate every table the migration filled and forget its parts. Needs a transaction.
+
+    One that was renamed meanwhile is still ours; one that was created anew is known by its name.
+    """
     rows = connection.execute(
-        "SELECT relation, relation_name, only_itself FROM dms_pg.filled_table f"
-        " WHERE migration OPERATOR(pg_catalog.=) %s AND EXISTS ("
-        "  SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-        "  ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
-        "  WHERE n.nspname OPERATOR(pg_catalog.=) f.relation"
-        "  AND c.relname OPERATOR(pg_catalog.=) f.relation_name)",
+        "SELECT n.nspname, c.relname, f.only_itself FROM dms_pg.filled_table f"
+        " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.relation_oid"
+        "  OR (c.relname OPERATOR(pg_catalog.=) f.relation_name AND NOT EXISTS ("
+        "   SELECT 1 FROM pg_catalog.pg_class o"
+        "   WHERE o.oid OPERATOR(pg_catalog.=) f.relation_oid))"
+        " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+        "  AND (c.oid OPERATOR(pg_catalog.=) f.relation_oid"
+        "   OR n.nspname OPERATOR(pg_catalog.=) f.relation)"
+        " WHERE f.migration OPERATOR(pg_catalog.=) %s",
         (migration_id,),
     ).fetchall()
     if rows:
@@ -223,6 +233,20 @@ def empty_filled(connection: psycopg.Connection[Any], migration_id: str) -> None
         "DELETE FROM dms_pg.loaded_part WHERE migration OPERATOR(pg_catalog.=) %s",
         (migration_id,),
     )
+
+
+def renamed(connection: psycopg.Connection[Any], migration_id: str) -> dict[Name, Name]:
+    """What tables that were filled are called now, by the names they had; only the changed."""
+    rows = connection.execute(
+        "SELECT f.relation, f.relation_name, n.nspname, c.relname FROM dms_pg.filled_table f"
+        " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.relation_oid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+        " WHERE f.migration OPERATOR(pg_catalog.=) %s"
+        " AND (n.nspname OPERATOR(pg_catalog.<>) f.relation"
+        "  OR c.relname OPERATOR(pg_catalog.<>) f.relation_name)",
+        (migration_id,),
+    ).fetchall()
+    return {Name(*row[:2]): Name(*row[2:]) for row in rows}
 
 
 def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
+from azext_dms_pg.postgres.checkpoint import renamed
+from azext_dms_pg.postgres.quoting import qualified
 from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import psycopg
 
@@ -103,7 +108,12 @@ def record(
 def pending(
     connection: psycopg.Connection[Any], migration_id: str, kinds: Iterable[str]
 ) -> tuple[Deferred, ...]:
-    """Rows that still need something, in the order their objects were taken away."""
+    """Rows that still need something, in the order their objects were taken away.
+
+    Tables that were renamed meanwhile, as the source's were, have their present names.
+    """
+    names = renamed(connection, migration_id)
+    today = _renaming(names)
     rows = connection.execute(
         "SELECT kind, relation, relation_name, name, create_sql, validate_sql, ordinal, state"
         " FROM dms_pg.deferred WHERE migration = %s AND kind = ANY(%s)"
@@ -113,15 +123,29 @@ def pending(
     return tuple(
         Deferred(
             kind=kind,
-            table=Name(schema, table),
+            table=names.get(Name(schema, table), Name(schema, table)),
             name=name,
-            create=tuple(create),
-            validate=validate,
+            create=tuple(map(today, create)),
+            validate=None if validate is None else today(validate),
             ordinal=ordinal,
             state=state,
         )
         for kind, schema, table, name, create, validate, ordinal, state in rows
     )
+
+
+def _renaming(names: dict[Name, Name]) -> Callable[[str], str]:
+    """Puts the new names of tables into a statement, wherever an old one stands with its schema."""
+    new = {
+        form: sql.Identifier(now.schema, now.name).as_string()
+        for old, now in names.items()
+        for form in (qualified(old), sql.Identifier(old.schema, old.name).as_string())
+    }
+    if not new:
+        return str
+    forms = "|".join(re.escape(form) for form in sorted(new, key=len, reverse=True))
+    pattern = re.compile(rf'(?<![\w".$])(?:{forms})(?![\w"$])')
+    return lambda statement: pattern.sub(lambda found: new[found[0]], statement)
 
 
 def claim(

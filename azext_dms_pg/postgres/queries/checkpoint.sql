@@ -27,12 +27,14 @@ CREATE TABLE IF NOT EXISTS dms_pg.loaded_part (
 );
 
 -- The tables this migration fills: empty when it began, so a fresh start may empty them again.
+-- Names as they were then; a table that was renamed meanwhile is found by its oid.
 CREATE TABLE IF NOT EXISTS dms_pg.filled_table (
     migration      text NOT NULL,
     relation       text NOT NULL,
     relation_name  text NOT NULL,
     only_itself    boolean NOT NULL,
-    PRIMARY KEY (migration, relation, relation_name)
+    relation_oid   oid NOT NULL,
+    PRIMARY KEY (migration, relation_oid)
 );
 
 -- Every object taken away for the time of the migration, saved by the transaction that took it.

@@ -221,11 +221,11 @@ class Following:
         """
         if self._looking.look(source, target, self._plan):
             raise _TargetBehindError
-        doubtful = suspects(source, target, self._plan)
+        plan = self._looking.plan_now(source, target)
+        doubtful = self._looking.doubtful(source, target, plan)
         if not doubtful:
             return
         self._journal.activity(f"comparing tables whose old rows may differ: {len(doubtful)}")
-        plan = self._looking.plan_now(source, target)
         unproven = prove(self._job, plan, doubtful, self._requests.stopping)
         if unproven:
             self._journal.event(

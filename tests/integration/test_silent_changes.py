@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from azext_dms_pg.postgres.statements import statement
+from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database
+from tests.support.engine import session
 from tests.support.migrate import Mover, Task
 
 BY_ITSELF = "by itself: "
@@ -201,9 +204,12 @@ def test_a_root_without_partitions(
         database.run("CREATE TABLE root_1 PARTITION OF root FOR VALUES IN (1)")
     source.run("INSERT INTO root VALUES (1, 1), (2, 1)")
     source.run("DELETE FROM root WHERE id = 2")
+    source.run("ALTER TABLE root ADD COLUMN v int DEFAULT 1; INSERT INTO root VALUES (3, 1, 2)")
+    _mend(task)
+    task.ready()
     task.cutover()
     _ends_equal(task)
-    assert target.value("SELECT count(*) FROM root") == 1
+    assert target.value("SELECT count(*) FROM root") == 2
     assert "TableNotMigrated" not in {finding["code"] for finding in task.findings()}
 
 
@@ -222,6 +228,20 @@ def test_a_partition_that_brings_rows(mover: Mover, source: Database, target: Da
     source.run("INSERT INTO root VALUES (3, 2)")
     task.cutover()
     _fails(task, "PartitionHadRows")
+
+
+def test_all_of_its_partitions_are_new(mover: Mover, source: Database, target: Database) -> None:
+    """There is no file of the load to compare theirs with."""
+    root = "CREATE TABLE root (id int, day int, PRIMARY KEY (id, day)) PARTITION BY LIST (day);"
+    task = _begin(mover, source, target, SCHEMA + root, settings={"compare": "none"})
+    for database in (target, source):
+        database.run("CREATE TABLE root_1 PARTITION OF root FOR VALUES IN (1)")
+    source.run("INSERT INTO root VALUES (1, 1)")
+    task.until(lambda: target.value("SELECT count(*) FROM root") == 1, "the row")
+    source.run("ALTER TABLE root ALTER id TYPE bigint USING id * 100")
+    task.cutover()
+    _mend(task)
+    _fails(task, "OldRowsDiffer")
 
 
 def test_a_new_partition_filled_at_once_is_no_such(
@@ -253,6 +273,18 @@ def test_another_scale_under_test_decoding(
     else:
         # The row may have arrived before the look: rounded, and found out.
         _fails(task, "OldRowsDiffer")
+
+
+@pytest.mark.parametrize("version", [10, 11, 12, 14, 16])
+def test_the_questions_fit_older_servers(
+    servers: Servers, make_database: MakeDatabase, version: int
+) -> None:
+    database = make_database(servers.get(version), SCHEMA)
+    with session(database) as asked:
+        oid = database.value("SELECT 't'::regclass::oid::int8")
+        for name in ("fingerprint", "files", "shapes"):
+            query = statement("drift", name, asked.info.server_version)
+            assert asked.execute(query, {"relations": [oid]}).fetchall()
 
 
 def test_a_type_that_comes_and_goes(mover: Mover, source: Database, target: Database) -> None:

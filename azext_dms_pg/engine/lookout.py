@@ -121,7 +121,9 @@ class Lookout:
             with at_most(session, _ANSWER_SECONDS):
                 found = holders(session, side)
                 self._silent_since.pop(side, None)
-                self._end_deaf(side, deaf(session, self._busy[side]))
+                sessions = open_sessions(side)
+                busy = {pid: sessions[pid] for pid in self._busy[side] & sessions.keys()}
+                self._end_deaf(side, deaf(session, busy))
             if self._stopping() and not self._tidying:
                 for waiting in {holder.waiting for holder in found}:
                     give_up(waiting, side)

@@ -11,6 +11,7 @@ Owns the question and its judgement. Knows no COPY.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -25,7 +26,7 @@ from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.transfer import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from azext_dms_pg.model.connection import Connection
 
@@ -37,6 +38,7 @@ _SIGHTINGS = 2
 STALLED = "ConnectionStalled"
 # Since version 10 ordinary waits have names, ClientRead and ClientWrite among them.
 _SAYS_WHAT_FOR = 100000
+_COPIES = "dms-pg copy"
 _NETWORK = {"ClientRead", "ClientWrite"}
 
 
@@ -118,9 +120,14 @@ class Watch:
                 raise lost(side, f"its session is {state}, waiting for {event or 'us'}")
 
 
-def deaf(session: psycopg.Connection[Any], waiting: Iterable[int]) -> frozenset[tuple[int, str]]:
+def deaf(
+    session: psycopg.Connection[Any], waiting: Mapping[int, psycopg.Connection[Any]]
+) -> frozenset[tuple[int, str]]:
     """Of sessions that wait for an answer, those whose server knows of no question.
 
+    Copies may have an answer that nobody has come to read: they have a ``Watch`` of their own.
+
+    :param waiting: by process id.
     :returns: process id, and since when it has nothing to do; empty for one that is no more.
     """
     rows = session.execute(
@@ -131,7 +138,18 @@ def deaf(session: psycopg.Connection[Any], waiting: Iterable[int]) -> frozenset[
         " AND a.state_change < clock_timestamp() - make_interval(secs => %s)))",
         (list(waiting), session.info.backend_pid, PATIENCE),
     ).fetchall()
-    return frozenset((pid, since) for pid, since in rows)
+    return frozenset((pid, since) for pid, since in rows if _hears_nothing(waiting[pid]))
+
+
+def _hears_nothing(session: psycopg.Connection[Any]) -> bool:
+    """Whether nothing has come that only waits to be read."""
+    try:
+        name = session.info.parameter_status("application_name")
+        unread = select.poll()
+        unread.register(session.fileno(), select.POLLIN)
+        return name != _COPIES and not unread.poll(0)
+    except (psycopg.Error, OSError):
+        return False
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -71,6 +72,26 @@ def test_the_session_that_writes_the_fence_falls_silent(
     assert task.compare().clean
 
 
+@pytest.mark.parametrize("then", ["change", "cancel"])
+def test_the_session_that_applies_falls_silent(
+    mover: Mover, source: Database, target: Database, then: str
+) -> None:
+    task = _ready(mover, source, target)
+    with _frozen(target, "apply"):
+        source.run("INSERT INTO t SELECT n, 'late' FROM generate_series(1, 50) n")
+        if then == "cancel":
+            task.backend.tasks.cancel(task.where)
+            task.reach("CANCELLING")
+        else:
+            task.until(lambda: "wait for each other" in _log(task), "a connection given up")
+    if then == "cancel":
+        task.end("Canceled")
+        return
+    task.settle()
+    task.finish()
+    assert task.compare().clean
+
+
 @pytest.mark.parametrize("then", ["it comes back", "cancel"])
 def test_a_source_nobody_hears_of(
     mover: Mover, source: Database, target: Database, make_proxy: MakeProxy, then: str
@@ -97,3 +118,30 @@ def test_a_source_nobody_hears_of(
     task.settle()
     task.finish()
     assert task.compare().clean
+
+
+def test_who_waits_for_a_lock_is_not_taken_for_deaf(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """Nor is a session whose answer nobody has come to read meanwhile."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run("INSERT INTO t SELECT n, 'x' FROM generate_series(1, 100) n")
+    task = mover.start(source, target)
+    task.ready()
+    walsender = source.value(
+        "SELECT pid FROM pg_stat_replication WHERE application_name LIKE 'dms-pg%'"
+    )
+    with target.connect(autocommit=False) as lock:
+        lock.execute("LOCK TABLE t IN SHARE MODE")
+        for n in range(1000, 1050):
+            source.run(f"INSERT INTO t VALUES ({n}, repeat('x', 1000))")
+        task.until(lambda: "LOCK TABLE" in task.problem(), "who holds the lock")
+        time.sleep(14)
+    task.settle()
+    assert (
+        source.value("SELECT pid FROM pg_stat_replication WHERE application_name LIKE 'dms-pg%'")
+        == walsender
+    )
+    assert "wait for each other" not in _log(task)
+    task.finish()

@@ -188,7 +188,8 @@ def test_hazard_12_the_slot_is_lost(
     (error,) = task.show()["errors"]
     assert error["code"] == "SlotLost"
     assert "slot" in error["message"]
-    assert target.value("SELECT count(*) FROM t") in (5, 10)
+    # Of what was written behind the lock, as much as had been sent.
+    assert target.value("SELECT count(*) FROM t") in range(5, 11)
     task.cancel()
 
 

@@ -143,7 +143,7 @@ class _Job:
 
     def _work(self) -> None:
         try:
-            while self._queue:
+            while self._queue and not self._ending.is_set():
                 with (
                     self._copiers.slot(self._ending.is_set),
                     Lane(self._ends, self._throttle, self._ending.is_set) as lane,

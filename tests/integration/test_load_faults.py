@@ -327,7 +327,8 @@ def test_a_full_target_disk_is_waited_for(
     copy_schema(source, target)
     # Tables cannot grow, while WAL still can: running out of that would end the server.
     ballast = small_disk / "ballast"
-    with Loading(source, target, tmp_path, **slow()) as loading:
+    # Slower than elsewhere: there must be rows left when the disk is full.
+    with Loading(source, target, tmp_path, **slow(max_rate=RATE // 3)) as loading:
         loading.start()
         loading.until(some_parts(loading), "the first part")
         _fill(ballast)

@@ -51,13 +51,14 @@ def task(store: Store) -> TaskRecord:
 def test_files_are_private_under_a_hostile_umask(directory: StateDir) -> None:
     before = os.umask(0)
     try:
-        Store(directory)
+        store = Store(directory)
         vault.keep(directory, "t", INPUT)
     finally:
         os.umask(before)
     for path in [directory.root, *directory.root.rglob("*")]:
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600), path
+    store.close()  # its journal goes with it
 
 
 def test_newer_state_is_refused(directory: StateDir, store: Store) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -33,8 +35,16 @@ def no_thread_outlives_its_test() -> Iterator[None]:
     yield
     deadline = time.monotonic() + _PATIENCE
     while left := set(threading.enumerate()) - before:
-        assert time.monotonic() < deadline, f"still running: {left}"
+        if time.monotonic() > deadline:
+            pytest.fail("\n".join(map(_told, left)))
         time.sleep(0.02)
+
+
+def _told(thread: threading.Thread) -> str:
+    """Where it is."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    where = "".join(traceback.format_stack(frame)) if frame is not None else "it has just ended"
+    return f"{thread} outlives the test:\n{where}"
 
 
 def pytest_report_header() -> str:

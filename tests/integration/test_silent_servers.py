@@ -81,7 +81,7 @@ def test_the_session_that_applies_falls_silent(
         source.run("INSERT INTO t SELECT n, 'late' FROM generate_series(1, 50) n")
         if then == "cancel":
             task.backend.tasks.cancel(task.where)
-            task.reach("CANCELLING")
+            task.reach("CANCELLING", "CANCELLED")
         else:
             task.until(lambda: "wait for each other" in _log(task), "a connection given up")
     if then == "cancel":

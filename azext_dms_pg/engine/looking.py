@@ -66,9 +66,8 @@ class Looking:
     def glance(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
         """``look`` if anything has changed on the source since the last one."""
         self._looked = time.monotonic()
-        if self._ask_fingerprint(source) == self._fingerprint:
-            return []
-        return self.look(source, target, plan)
+        now = self._ask_fingerprint(source)
+        return [] if now == self._fingerprint else self._look(source, target, plan, now)
 
     def look(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
         """Say what is found; what the target lacks of the source's schema is returned.
@@ -77,7 +76,12 @@ class Looking:
 
         :raises BeyondMendingError: a table was replaced, or rows came by another way.
         """
-        before = self._ask_fingerprint(source)
+        return self._look(source, target, plan, self._ask_fingerprint(source))
+
+    def _look(
+        self, source: Session, target: Session, plan: Plan, fingerprint: str
+    ) -> list[MissingStatement]:
+        """:param fingerprint: of what was there before anything is read here."""
         self._doubtful.clear()
         kept = checkpoint.read(target, self._job.id)
         if kept is not None:
@@ -98,7 +102,7 @@ class Looking:
             item for item in drift(source, target, plan) if item.statement not in plan.accepted
         ]
         # Only a look without anything left to do may be the last one for this state of things.
-        self._fingerprint = "" if missing else before
+        self._fingerprint = "" if missing else fingerprint
         self._looked = time.monotonic()
         return missing
 

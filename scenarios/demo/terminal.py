@@ -47,8 +47,8 @@ class Terminal:
 
         :raises CommandFailedError: it ended with an error; what it said has been printed.
         """
-        words = re.sub(r" (?=--?[a-z])", "\n", command).split("\n")
-        self.console.print(f"[bold green]$[/] [bold]{escape(_folded(words))}[/]", highlight=False)
+        shown = escape(folded(command, FOLD))
+        self.console.print(f"[bold green]$[/] [bold]{shown}[/]", highlight=False)
         return self._do(command, lines)
 
     def quietly(self, command: str) -> str:
@@ -90,11 +90,12 @@ def console() -> Console:
     return Console(width=WIDTH, no_color=True, force_terminal=False)
 
 
-def _folded(words: list[str]) -> str:
+def folded(command: str, width: int) -> str:
     """The command over several lines, as a person would type it."""
+    words = re.sub(r" (?=--?[a-z])", "\n", command).split("\n")
     lines = [words[0]]
     for word in words[1:]:
-        if len(lines[-1]) + len(word) + 1 > FOLD:
+        if len(lines[-1]) + len(word) + 1 > width:
             lines[-1] += " \\"
             lines.append("      " + word)
         else:

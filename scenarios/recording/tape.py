@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 import pty
-import re
 import select
 import struct
 import subprocess
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.demo.terminal import folded
 from scenarios.recording.screen import Row, Screen
 
 COLUMNS, LINES = 100, 27
@@ -64,7 +64,7 @@ class Tape:
         :param hold: seconds its last picture stays.
         :param longest: seconds any other picture stays at most, whatever it did in truth.
         """
-        self._screen.feed(_PROMPT + _folded(command).replace("\n", "\r\n") + "\r\n")
+        self._screen.feed(_PROMPT + folded(command, FOLD).replace("\n", "\r\n") + "\r\n")
         self._keep(0.9)
         began = time.monotonic()
         for pause in self._output(command):
@@ -125,16 +125,3 @@ class Tape:
         if process.returncode:
             shown = "\n".join("".join(c for c, _ in row) for row in self._screen.rows(LINES))
             raise CommandFailedError(f"exit code {process.returncode}: {command}\n{shown}")
-
-
-def _folded(command: str) -> str:
-    """The command over several lines, as a person would type it."""
-    words = re.sub(r" (?=--?[a-z])", "\n", command).split("\n")
-    lines = [words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + len(word) + 1 > FOLD:
-            lines[-1] += " \\"
-            lines.append("      " + word)
-        else:
-            lines[-1] += " " + word
-    return "\n".join(lines)

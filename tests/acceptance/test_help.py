@@ -22,31 +22,14 @@ from knack.help_files import helps
 import azext_dms_pg
 from azext_dms_pg.cli.waiting import Condition
 from tests.support.azcli import Az
+from tests.support.parser import LOADED
 
 pytestmark = pytest.mark.acceptance
 
 PACKAGE = Path(azext_dms_pg.__file__).parent
-_SCRIPT = """
-import json, sys
-from azure.cli.core import get_default_cli, AzCommandsLoader
-from azure.cli.core.commands import events
-cli = get_default_cli()
-cli.invocation = cli.invocation_cls(
-    cli_ctx=cli, commands_loader_cls=cli.commands_loader_cls, parser_cls=cli.parser_cls,
-    help_cls=cli.help_cls)
-loader = cli.invocation.commands_loader
-loader.load_command_table(["dms"])
-names = [name for name in loader.command_table if name.startswith("dms ")]
-for name in names:
-    loader.command_name = cli.invocation.data["command_string"] = name
-    cli.raise_event("CommandLoader.OnLoadArguments", commands_loader=loader)
-    loader.load_arguments(name)
-loader.command_table = {name: loader.command_table[name] for name in names}
-from knack.events import EVENT_INVOKER_POST_CMD_TBL_CREATE
-cli.raise_event(EVENT_INVOKER_POST_CMD_TBL_CREATE, commands_loader=loader)
-parser = cli.invocation.parser
-parser.cli_ctx = cli
-parser.load_command_table(loader)
+_SCRIPT = (
+    LOADED
+    + """
 from knack.help_files import helps
 import azext_dms_pg.cli.help
 facts = {
@@ -66,7 +49,6 @@ facts = {
 }
 examples = json.loads(sys.argv[1])
 failed = []
-import contextlib, io
 for words in examples:
     said = io.StringIO()
     try:
@@ -79,6 +61,7 @@ for words in examples:
 facts["failed"] = failed
 print(json.dumps(facts))
 """
+)
 
 
 def _examples() -> Iterator[tuple[str, list[str]]]:

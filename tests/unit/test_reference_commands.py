@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.support.azcli import Az
+from tests.support.parser import LOADED
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -32,26 +33,9 @@ _NAMES = {
 }
 _FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`{1,2}(az dms[^`]*)`{1,2}")
-_SCRIPT = """
-import contextlib, io, json, sys
-from azure.cli.core import get_default_cli
-from knack.events import EVENT_INVOKER_POST_CMD_TBL_CREATE
-cli = get_default_cli()
-cli.invocation = cli.invocation_cls(
-    cli_ctx=cli, commands_loader_cls=cli.commands_loader_cls, parser_cls=cli.parser_cls,
-    help_cls=cli.help_cls)
-loader = cli.invocation.commands_loader
-loader.load_command_table(["dms"])
-names = [name for name in loader.command_table if name.startswith("dms ")]
-for name in names:
-    loader.command_name = cli.invocation.data["command_string"] = name
-    cli.raise_event("CommandLoader.OnLoadArguments", commands_loader=loader)
-    loader.load_arguments(name)
-loader.command_table = {name: loader.command_table[name] for name in names}
-cli.raise_event(EVENT_INVOKER_POST_CMD_TBL_CREATE, commands_loader=loader)
-parser = cli.invocation.parser
-parser.cli_ctx = cli
-parser.load_command_table(loader)
+_SCRIPT = (
+    LOADED
+    + """
 refused = []
 for words in json.loads(sys.argv[1]):
     said = io.StringIO()
@@ -73,6 +57,7 @@ options = {
 }
 print(json.dumps({"refused": refused, "options": options}))
 """
+)
 
 
 def _blocks() -> Iterator[tuple[str, str]]:

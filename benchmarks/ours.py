@@ -20,10 +20,10 @@ from typing import Any
 
 import psycopg
 
-from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.deferral import defer, restore_indexes
 from azext_dms_pg.engine.load import load
-from azext_dms_pg.engine.plan import make_plan
+from azext_dms_pg.engine.load.budget import Budget
+from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.stream import Course, Follower
 from azext_dms_pg.engine.values import Applied, LoadProgress, Plan, Position
 from azext_dms_pg.model.connection import Connection, Secret

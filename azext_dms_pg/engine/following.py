@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from azext_dms_pg.engine.comparison import Comparison
-from azext_dms_pg.engine.drift import drift
-from azext_dms_pg.engine.faults import BeyondMendingError
-from azext_dms_pg.engine.fence import write_fence
-from azext_dms_pg.engine.proof import prove, suspects
-from azext_dms_pg.engine.protecting import protect_source
-from azext_dms_pg.engine.rest import Rest
-from azext_dms_pg.engine.stream import Course, Follower, LineReachedError, SchemaDriftError
+from azext_dms_pg.engine.cutover.protecting import protect_source
+from azext_dms_pg.engine.cutover.rest import Rest
+from azext_dms_pg.engine.drift.proof import prove, suspects
+from azext_dms_pg.engine.drift.statements import drift
+from azext_dms_pg.engine.faults import (
+    BeyondMendingError,
+    LineReachedError,
+    SchemaDriftError,
+)
+from azext_dms_pg.engine.stream import Course, Follower
+from azext_dms_pg.engine.stream.fence import write_fence
 from azext_dms_pg.engine.values import Applied, FencePassed, Position
+from azext_dms_pg.engine.verify.comparison import Comparison
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.states import CommandState, MigrationState
 from azext_dms_pg.postgres.checkpoint import format_lsn
@@ -27,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from azext_dms_pg.engine.board import Board
-    from azext_dms_pg.engine.drift import MissingStatement
+    from azext_dms_pg.engine.drift.looking import Looking
+    from azext_dms_pg.engine.drift.statements import MissingStatement
     from azext_dms_pg.engine.job import Job
-    from azext_dms_pg.engine.looking import Looking
     from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.engine.values import Fence, Plan
     from azext_dms_pg.postgres.relations import Name

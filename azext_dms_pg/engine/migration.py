@@ -20,24 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from azext_dms_pg.engine import cutover, ending
 from azext_dms_pg.engine.board import Board
-from azext_dms_pg.engine.budget import Budget
-from azext_dms_pg.engine.constancy import as_planned, unplaced
+from azext_dms_pg.engine.cutover import finishing
 from azext_dms_pg.engine.deferral import defer, restore_indexes
-from azext_dms_pg.engine.drift import drift
+from azext_dms_pg.engine.drift.looking import Looking
+from azext_dms_pg.engine.drift.proof import files_in_snapshot
+from azext_dms_pg.engine.drift.statements import drift
+from azext_dms_pg.engine.ending import ends
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
-from azext_dms_pg.engine.looking import Looking
+from azext_dms_pg.engine.load.budget import Budget
+from azext_dms_pg.engine.load.parts import source_oid
+from azext_dms_pg.engine.load.statistics import collect_statistics
 from azext_dms_pg.engine.lookout import Lookout
-from azext_dms_pg.engine.memory import recall, remember
-from azext_dms_pg.engine.parts import source_oid
-from azext_dms_pg.engine.plan import as_loaded, make_plan, resume_plan
+from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
+from azext_dms_pg.engine.planning.memory import recall, remember
+from azext_dms_pg.engine.planning.plan import as_loaded, make_plan, resume_plan
 from azext_dms_pg.engine.preflight import preflight
-from azext_dms_pg.engine.probe import probe
-from azext_dms_pg.engine.proof import files_in_snapshot
+from azext_dms_pg.engine.preflight.probe import probe
 from azext_dms_pg.engine.schema_copy import copy_schema
-from azext_dms_pg.engine.statistics import collect_statistics
 from azext_dms_pg.errors import (
     ConflictError,
     DmsPgError,
@@ -98,12 +99,12 @@ class Migration:
         except Interrupted:
             if self._requests.wanted() == "cancel":
                 lookout.tidy_up()
-                ending.cancel(self._job, self._journal, self._requests)
+                ends.cancel(self._job, self._journal, self._requests)
             else:
                 self._journal.activity("paused")
         except DmsPgError as error:
             log.error("%s: %s %s", error.code, error.message, error.action)  # noqa: TRY400 - no row data in logs
-            ending.fail(self._job, self._journal, self._requests, error, begun=self._begun)
+            ends.fail(self._job, self._journal, self._requests, error, begun=self._begun)
         finally:
             lookout.close()
             board.close()
@@ -363,13 +364,13 @@ class Migration:
     def _finish(self, source: Session, target: Session, plan: Plan) -> None:
         """Everything after the fence; each step may have been done by an earlier run."""
         self._journal.state(MigrationState.COMPLETING, "finishing the cutover")
-        cutover.finish(self._job, plan, source, target, self._journal)
+        finishing.finish(self._job, plan, source, target, self._journal)
         checkpoint.set_phase(target, self._job.id, checkpoint.COMPLETE)
         replication.drop_slot(source, self._job.source_object)
         publication.drop(source, self._job.source_object)
         checkpoint.forget(target, self._job.id)
         self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
-        cutover.close_command(self._requests)
+        finishing.close_command(self._requests)
 
 
 class _GoOnError(DmsPgError):

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine import leftover
+from azext_dms_pg.engine.ending import leftover
 from azext_dms_pg.engine.job import migration_id, source_object
 from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.options import TaskOptions

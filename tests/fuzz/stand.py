@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from azext_dms_pg.engine.assembler import Assembler, Limits
-from azext_dms_pg.engine.batch import Batch
-from azext_dms_pg.engine.layout import Layout, Matching, TargetColumn
-from azext_dms_pg.engine.layouts import Layouts
+from azext_dms_pg.engine.changes.batch import Batch
+from azext_dms_pg.engine.changes.layout import Layout, Matching, TargetColumn
+from azext_dms_pg.engine.changes.layouts import Layouts
+from azext_dms_pg.engine.stream.assembler import Assembler, Limits
 from azext_dms_pg.engine.values import Plan, Route
 from azext_dms_pg.postgres.changes import StreamRelation
 from azext_dms_pg.postgres.relations import Column, Name, Relation, RelKind, ReplicaIdentity

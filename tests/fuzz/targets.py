@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from azext_dms_pg.cli import lenient
 from azext_dms_pg.engine.faults import BinaryImpossibleError
-from azext_dms_pg.engine.feeds import Feed, PgoutputFeed, TextFeed
+from azext_dms_pg.engine.stream.feeds import Feed, PgoutputFeed, TextFeed
 from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.postgres import sieve, walsender
 from tests.fuzz import stand

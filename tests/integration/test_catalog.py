@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from azext_dms_pg.engine.constancy import as_planned, unplaced
-from azext_dms_pg.engine.memory import recall, remember
-from azext_dms_pg.engine.plan import make_plan, resume_plan
+from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
+from azext_dms_pg.engine.planning.memory import recall, remember
+from azext_dms_pg.engine.planning.plan import make_plan, resume_plan
 from azext_dms_pg.engine.values import Plan
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.settings import MigrationSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azext_dms_pg.engine.drift import MissingStatement, drift
+from azext_dms_pg.engine.drift.statements import MissingStatement, drift
 from azext_dms_pg.engine.values import Plan
 from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azext_dms_pg.engine import lane, parts
+from azext_dms_pg.engine.load import lane, parts
 from azext_dms_pg.errors import DmsPgError, Interrupted, MigrationError
 from azext_dms_pg.postgres.channel import open_channel
 from azext_dms_pg.postgres.connect import connect

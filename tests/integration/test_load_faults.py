@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from azext_dms_pg.engine import lane, load, parts
+from azext_dms_pg.engine.load import copying, lane, parts
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres import liveness
 from tests.fix_postgres import MakeDatabase, Servers
@@ -47,7 +47,7 @@ def fine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "_SMALL", 1 << 14)
     monkeypatch.setattr(parts, "_LEAST_RANGE", 1 << 19)
     monkeypatch.setattr(liveness, "PATIENCE", 0.5)
-    monkeypatch.setattr(load, "_DISK_PAUSE", 0.3)
+    monkeypatch.setattr(copying, "_DISK_PAUSE", 0.3)
 
 
 @pytest.fixture(params=["spliced", "libpq"])

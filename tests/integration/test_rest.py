@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azext_dms_pg.engine import rest
+from azext_dms_pg.engine.cutover import rest
 from azext_dms_pg.engine.values import Fence, FencePassed
 from azext_dms_pg.postgres.connect import connect
 from tests.support.databases import Database

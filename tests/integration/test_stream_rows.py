@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from azext_dms_pg.engine.stream import ApplyError
+from azext_dms_pg.engine.faults import ApplyError
 from tests.support.databases import Database
 from tests.support.following import Following
 

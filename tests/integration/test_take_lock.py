@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from azext_dms_pg.engine import session
-from azext_dms_pg.engine.session import ApplySession
+from azext_dms_pg.engine.apply import session
+from azext_dms_pg.engine.apply.session import ApplySession
 from azext_dms_pg.engine.values import Plan
 from azext_dms_pg.errors import ServerError
 from azext_dms_pg.model.connection import Connection, Secret

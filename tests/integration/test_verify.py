@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azext_dms_pg.engine import verify
-from azext_dms_pg.engine.sequences import copy_sequences
+from azext_dms_pg.engine.cutover.sequences import copy_sequences
 from azext_dms_pg.engine.verify import checksum
 from azext_dms_pg.errors import Interrupted
 from tests.fix_postgres import MakeDatabase, Servers

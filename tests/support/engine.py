@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from azext_dms_pg.engine.plan import make_plan
+from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.values import Plan
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.settings import MigrationSettings

@@ -19,9 +19,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from azext_dms_pg.engine.fence import write_fence
-from azext_dms_pg.engine.plan import make_plan
+from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.stream import Course, Follower
+from azext_dms_pg.engine.stream.fence import write_fence
 from azext_dms_pg.engine.values import Applied, FencePassed, Plan, Position
 from azext_dms_pg.model.connection import Connection
 from azext_dms_pg.model.settings import MigrationSettings

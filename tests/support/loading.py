@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from azext_dms_pg.engine.budget import Budget
 from azext_dms_pg.engine.load import load
-from azext_dms_pg.engine.plan import make_plan
+from azext_dms_pg.engine.load.budget import Budget
+from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.values import LoadProgress, Plan, SnapshotHandle
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.settings import MigrationSettings

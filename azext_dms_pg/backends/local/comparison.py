@@ -82,7 +82,7 @@ def _read_here(
     limit: int,
     with_passwords: Callable[[TaskInput], TaskInput],
 ) -> None:
-    from azext_dms_pg.engine.comparing import compare_now
+    from azext_dms_pg.engine.verify.comparing import compare_now
 
     stored = TaskInput.from_wire(task.input)
     whole = with_passwords(vault.restore(tree.directory, task.id, stored))

@@ -248,7 +248,7 @@ def _choose(
 
 def _require_rights(tree: Tree, task: TaskRecord, databases: list[DatabaseRecord]) -> None:
     """:raises ConflictError: the source user may not make one of them read-only."""
-    from azext_dms_pg.engine.protection import require_rights
+    from azext_dms_pg.engine.cutover.protection import require_rights
     from azext_dms_pg.postgres.connect import connect
 
     whole = vault.restore(tree.directory, task.id, TaskInput.from_wire(task.input))

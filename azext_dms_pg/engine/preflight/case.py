@@ -14,7 +14,7 @@ from azext_dms_pg.postgres.relations import Name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from azext_dms_pg.engine.selection import Selection
+    from azext_dms_pg.engine.planning.selection import Selection
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
     from azext_dms_pg.postgres.relations import Relation

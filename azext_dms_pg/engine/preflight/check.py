@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.plan import make_plan
+from azext_dms_pg.engine.planning.plan import make_plan
+from azext_dms_pg.engine.planning.selection import select
 from azext_dms_pg.engine.preflight import columns, decoding, objects, rights, servers, tables
 from azext_dms_pg.engine.preflight.case import Case
-from azext_dms_pg.engine.selection import select
 from azext_dms_pg.model.states import Severity
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.plan import (
+from azext_dms_pg.engine.planning.plan import (
     PGOUTPUT,
     TEST_DECODING,
     choose_plugin,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.drift_types import label_steps
-from azext_dms_pg.engine.plan import selected_sequences, sequence_counterpart
+from azext_dms_pg.engine.drift.types import label_steps
+from azext_dms_pg.engine.planning.plan import selected_sequences, sequence_counterpart
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import identifier, qualified
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.plan import selected_sequences, sequence_counterpart
+from azext_dms_pg.engine.planning.plan import selected_sequences, sequence_counterpart
 from azext_dms_pg.engine.preflight.case import Case, blocker, info
 from azext_dms_pg.postgres.quoting import identifier, qualified
 from azext_dms_pg.postgres.relations import Relation, RelKind

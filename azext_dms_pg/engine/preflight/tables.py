@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.plan import virtual_identity
+from azext_dms_pg.engine.planning.plan import virtual_identity
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import identifier, qualified
 from azext_dms_pg.postgres.relations import Relation, RelKind, ReplicaIdentity

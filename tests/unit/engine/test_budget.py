@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from azext_dms_pg.engine.budget import Budget
+from azext_dms_pg.engine.load.budget import Budget
 from azext_dms_pg.errors import Interrupted
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from azext_dms_pg.engine.budget import Budget
+from azext_dms_pg.engine.load.budget import Budget
 with Budget(Path(sys.argv[1]), 1).slot(lambda: False):
     print("held", flush=True)
     time.sleep(600)

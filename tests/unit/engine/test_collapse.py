@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azext_dms_pg.engine.codec import BINARY, TEXT, Codec
-from azext_dms_pg.engine.collapse import (
+from azext_dms_pg.engine.changes.codec import BINARY, TEXT, Codec
+from azext_dms_pg.engine.changes.collapse import (
     InconsistentStreamError,
     KeyedDelta,
     NetEffect,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azext_dms_pg.engine.drift_types import label_steps
+from azext_dms_pg.engine.drift.types import label_steps
 from azext_dms_pg.postgres.relations import Name
 
 NAME = Name("public", "e")

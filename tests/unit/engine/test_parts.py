@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azext_dms_pg.engine.parts import Part, Size, Unit, cut
+from azext_dms_pg.engine.load.parts import Part, Size, Unit, cut
 from azext_dms_pg.engine.values import Plan, Route
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind, ReplicaIdentity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azext_dms_pg.engine.past import name_now
+from azext_dms_pg.engine.changes.past import name_now
 from azext_dms_pg.errors import MigrationError
 
 

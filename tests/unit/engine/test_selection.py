@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azext_dms_pg.engine.selection import spellings
+from azext_dms_pg.engine.planning.selection import spellings
 from azext_dms_pg.postgres.relations import Name
 
 

@@ -1,0 +1,1 @@
+"""Writes changes to the target, in sets, with the progress in the same transaction."""

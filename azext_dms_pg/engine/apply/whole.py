@@ -1,0 +1,98 @@
+"""Tables without a key: rows are removed by all their values, exactly as many as on the source.
+
+Whole rows are compared as text under the session's fixed settings, because json, xml and point
+have no equality, 1.0 equals 1.00, and NULL equals nothing (hazard 17). Of equal rows any will do.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from azext_dms_pg.engine.apply.stage import StageColumn, copy_into, only, table
+from azext_dms_pg.engine.faults import ApplyError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from azext_dms_pg.engine.apply.stage import Stages
+    from azext_dms_pg.engine.changes.collapse import WholeDelta
+    from azext_dms_pg.engine.changes.layout import Layout
+
+_DELETE = """
+DELETE FROM {target} AS t
+ USING (SELECT found.part, found.place
+          FROM (SELECT x.tableoid AS part, x.ctid AS place, wanted.count,
+                       pg_catalog.row_number() OVER (PARTITION BY wanted.image) AS number
+                  FROM {target} AS x
+                  JOIN (SELECT CAST(ROW({staged}) AS pg_catalog.text) AS image,
+                               pg_catalog.count(*) AS count
+                          FROM {stage} AS s
+                         GROUP BY 1) AS wanted
+                    ON CAST(ROW({columns}) AS pg_catalog.text) OPERATOR(pg_catalog.=) wanted.image
+               ) AS found
+         WHERE found.number OPERATOR(pg_catalog.<=) found.count) AS doomed
+ WHERE t.tableoid OPERATOR(pg_catalog.=) doomed.part
+   AND t.ctid OPERATOR(pg_catalog.=) doomed.place
+"""
+
+
+def delete_whole(
+    session: psycopg.Connection[Any], stages: Stages, layout: Layout, delta: WholeDelta
+) -> None:
+    """Remove the rows that went.
+
+    :raises ApplyError: there are not as many of them on the target.
+    """
+    going = {row: -count for row, count in delta.rows.items() if count < 0}
+    if not going:
+        return
+    stage = stages.empty(
+        layout, "whole", [StageColumn(f"c{at}", each) for at, each in enumerate(layout.columns)]
+    )
+    names = [f"c{at}" for at in range(len(layout.columns))]
+    rows = chain.from_iterable(repeat(row, count) for row, count in going.items())
+    expected = copy_into(session, stage, names, layout.codec, rows)
+    statement = sql.SQL(_DELETE).format(
+        target=only(layout),
+        stage=stage,
+        staged=_list("s", names),
+        columns=_list("x", [column.name for column in layout.columns]),
+    )
+    # One pass over the table for the whole batch; a nested loop would be one a row.
+    session.execute("SET LOCAL enable_hashjoin = on")
+    done = session.execute(statement).rowcount
+    session.execute("SET LOCAL enable_hashjoin = off")
+    if done != expected:
+        raise ApplyError(
+            f"DELETE on {layout.target}: {expected} rows went on the source, {done} were found on "
+            "the target.",
+            f"Somebody else changed {layout.target} on the target, a trigger there did, or the "
+            "source truncated the table while it was being copied. Cancel the task and begin anew.",
+            label=layout.label,
+        )
+
+
+def insert_whole(session: psycopg.Connection[Any], layout: Layout, delta: WholeDelta) -> None:
+    """Add the rows that came."""
+    coming = [(row, count) for row, count in delta.rows.items() if count > 0]
+    if not coming:
+        return
+    if not layout.columns:
+        count = sum(count for _, count in coming)
+        session.execute(
+            sql.SQL("INSERT INTO {} SELECT FROM pg_catalog.generate_series(1, %s)").format(
+                table(layout)
+            ),
+            (count,),
+        )
+        return
+    names = [column.name for column in layout.columns]
+    rows = chain.from_iterable(repeat(row, count) for row, count in coming)
+    copy_into(session, table(layout), names, layout.codec, rows)
+
+
+def _list(alias: str, names: list[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(alias, name) for name in names)

@@ -1,0 +1,247 @@
+"""Carries out net effects on the target: one statement a kind, every row accounted for.
+
+Order over all tables of a segment: rows that take values from others are put together first,
+then deletes, updates, inserts. So no order of tables matters, and a row that moves from one
+partition to another is gone before it comes. Runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from azext_dms_pg.engine.apply.stage import StageColumn, copy_into, only, table
+from azext_dms_pg.engine.apply.whole import delete_whole, insert_whole
+from azext_dms_pg.engine.changes.collapse import KeyedDelta, NetEffect, WholeDelta
+from azext_dms_pg.engine.faults import ApplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+    from azext_dms_pg.engine.apply.stage import Stages
+    from azext_dms_pg.engine.changes.batch import Segment
+    from azext_dms_pg.engine.changes.layout import Layout
+
+_OVERRIDING_SINCE = 100000
+
+
+class Writer:
+    """Writes segments in one session."""
+
+    def __init__(self, session: psycopg.Connection[Any], stages: Stages) -> None:
+        self._session = session
+        self._stages = stages
+        self.writing: Layout | None = None
+        """The table of the statement that runs, for error messages."""
+
+    def write(self, segment: Segment, *, careful: bool) -> None:
+        """Apply a segment.
+
+        :param careful: delete and write anew instead of UPDATE.
+        :raises ApplyError: a statement hit more or fewer rows than the source's did.
+        """
+        nets = {
+            layout: delta.net(careful=careful or layout.rewrites)
+            for layout, delta in segment.deltas.items()
+            if isinstance(delta, KeyedDelta)
+        }
+        wholes = {
+            layout: delta
+            for layout, delta in segment.deltas.items()
+            if isinstance(delta, WholeDelta)
+        }
+        moved = [
+            (layout, self._fetch(layout, number, known, rows), len(rows))
+            for number, (layout, known, rows) in enumerate(_moves(nets))
+        ]
+        self._take_away(nets, wholes)
+        self._change(nets)
+        self._add(nets, wholes)
+        for layout, stage, count in moved:
+            self._insert_moved(layout, stage, count)
+        self.writing = None
+
+    def _take_away(self, nets: dict[Layout, NetEffect], wholes: dict[Layout, WholeDelta]) -> None:
+        for layout, net in nets.items():
+            if net.deletes:
+                self._delete(layout, net.deletes)
+        for layout, whole in wholes.items():
+            self.writing = layout
+            delete_whole(self._session, self._stages, layout, whole)
+
+    def _change(self, nets: dict[Layout, NetEffect]) -> None:
+        for layout, net in nets.items():
+            if net.updates:
+                self._update(layout, tuple(range(len(layout.columns))), net.updates)
+            for known, partial in net.partial.items():
+                self._update(layout, known, [layout.codec.row(values) for values in partial])
+
+    def _add(self, nets: dict[Layout, NetEffect], wholes: dict[Layout, WholeDelta]) -> None:
+        for layout, net in nets.items():
+            if net.inserts:
+                self._insert(layout, net.inserts)
+        for layout, whole in wholes.items():
+            self.writing = layout
+            insert_whole(self._session, layout, whole)
+
+    def _delete(self, layout: Layout, keys: list[bytes]) -> None:
+        self.writing = layout
+        columns = [layout.columns[at] for at in layout.key]
+        stage = self._stages.empty(
+            layout, "delete", [StageColumn(column.name, column) for column in columns]
+        )
+        codec = layout.codec
+        names = [column.name for column in columns]
+        rows = (codec.key_row(key, len(columns)) for key in keys)
+        copy_into(self._session, stage, names, codec, rows)
+        done = self._run(
+            layout,
+            sql.SQL("DELETE FROM {} AS t USING {} AS s WHERE {}").format(
+                only(layout), stage, _same_key(layout)
+            ),
+        )
+        _expect(layout, "DELETE", len(keys), done)
+
+    def _update(self, layout: Layout, known: tuple[int, ...], rows: list[bytes]) -> None:
+        """Set the columns at the known positions, the key's excepted."""
+        self.writing = layout
+        columns = [layout.columns[at] for at in known]
+        changed = [layout.columns[at].name for at in known if at not in layout.key]
+        if not changed:
+            return
+        stage = self._stages.empty(
+            layout, "update", [StageColumn(column.name, column) for column in columns]
+        )
+        names = [column.name for column in columns]
+        copy_into(self._session, stage, names, layout.codec, rows)
+        assignments = sql.SQL(", ").join(
+            sql.SQL("{} = s.{}").format(sql.Identifier(name), sql.Identifier(name))
+            for name in changed
+        )
+        done = self._run(
+            layout,
+            sql.SQL("UPDATE {} AS t SET {} FROM {} AS s WHERE {}").format(
+                only(layout), assignments, stage, _same_key(layout)
+            ),
+        )
+        _expect(layout, "UPDATE", len(rows), done)
+
+    def _insert(self, layout: Layout, rows: list[bytes]) -> None:
+        self.writing = layout
+        names = [column.name for column in layout.columns]
+        done = copy_into(self._session, table(layout), names, layout.codec, rows)
+        _expect(layout, "INSERT", len(rows), done)
+
+    def _fetch(
+        self,
+        layout: Layout,
+        number: int,
+        known: tuple[int, ...],
+        moves: list[tuple[bytes, list[bytes]]],
+    ) -> sql.Identifier:
+        """Put rows together from new values and the target's: a stage of complete rows."""
+        self.writing = layout
+        codec = layout.codec
+        keys = [StageColumn(f"k{at}", layout.columns[at]) for at in layout.key]
+        new = [StageColumn(f"n{at}", layout.columns[at]) for at in known]
+        stage = self._stages.empty(layout, "move", [*keys, *new])
+        separator = b"" if layout.binary else b"\t"
+        rows = (_moved_row(codec, key, len(keys), values, separator) for key, values in moves)
+        copy_into(self._session, stage, [each.name for each in [*keys, *new]], codec, rows)
+        everything = [*layout.columns, *layout.rest]
+        complete = self._stages.empty(
+            layout, f"moved {number}", [StageColumn(column.name, column) for column in everything]
+        )
+        picked = [
+            sql.SQL("s.{}" if at in known else "t.{}").format(
+                sql.Identifier(f"n{at}" if at in known else column.name)
+            )
+            for at, column in enumerate(everything)
+        ]
+        done = self._run(
+            layout,
+            sql.SQL("INSERT INTO {} SELECT {} FROM {} AS t, {} AS s WHERE {}").format(
+                complete,
+                sql.SQL(", ").join(picked),
+                only(layout),
+                stage,
+                _same_key(layout, [each.name for each in keys]),
+            ),
+        )
+        _expect(layout, "UPDATE", len(moves), done)
+        return complete
+
+    def _insert_moved(self, layout: Layout, stage: sql.Identifier, count: int) -> None:
+        self.writing = layout
+        names = sql.SQL(", ").join(
+            sql.Identifier(column.name) for column in [*layout.columns, *layout.rest]
+        )
+        overriding = self._session.info.server_version >= _OVERRIDING_SINCE
+        done = self._run(
+            layout,
+            sql.SQL("INSERT INTO {} ({}) {} SELECT {} FROM {}").format(
+                table(layout),
+                names,
+                sql.SQL("OVERRIDING SYSTEM VALUE" if overriding else ""),
+                names,
+                stage,
+            ),
+        )
+        _expect(layout, "UPDATE", count, done)
+
+    def _run(self, layout: Layout, statement: sql.Composed) -> int:
+        """Run a statement that joins a stage to the target; how many rows it hit.
+
+        With an index the session's nested loops are right whatever the planner believes of a
+        table without statistics; without one, a hash is the only way not to go through the
+        target once a row.
+        """
+        if layout.indexed:
+            return self._session.execute(statement).rowcount
+        self._session.execute("SET LOCAL enable_hashjoin = on")
+        done = self._session.execute(statement).rowcount
+        self._session.execute("SET LOCAL enable_hashjoin = off")
+        return done
+
+
+def _moves(
+    nets: dict[Layout, NetEffect],
+) -> Iterable[tuple[Layout, tuple[int, ...], list[tuple[bytes, list[bytes]]]]]:
+    for layout, net in nets.items():
+        for known, rows in net.moves.items():
+            yield layout, known, rows
+
+
+def _moved_row(codec: Any, key: bytes, keys: int, values: list[bytes], separator: bytes) -> bytes:
+    """A row of the old key and the new values, in the codec's form."""
+    if separator:
+        return bytes(codec.row([key, *values]))
+    count = (keys + len(values)).to_bytes(2, "big")
+    return count + key + b"".join(values)
+
+
+def _same_key(layout: Layout, names: list[str] | None = None) -> sql.Composed:
+    columns = [layout.columns[at] for at in layout.key]
+    return sql.SQL(" AND ").join(
+        sql.SQL("t.{} {} s.{}").format(
+            sql.Identifier(column.name),
+            sql.SQL(column.equals),
+            sql.Identifier(name),
+        )
+        for column, name in zip(columns, names or [column.name for column in columns], strict=True)
+    )
+
+
+def _expect(layout: Layout, operation: str, expected: int, done: int) -> None:
+    """:raises ApplyError: source and target are no longer the same (hazard 3)."""
+    if done != expected:
+        raise ApplyError(
+            f"{operation} on {layout.target}: {expected} rows changed on the source, {done} were "
+            "found on the target.",
+            f"Somebody else changed {layout.target} on the target, a trigger there did, or the "
+            "source truncated the table while it was being copied. Cancel the task and begin anew.",
+            label=layout.label,
+        )

@@ -1,0 +1,1 @@
+"""What the change stream does not tell of: schema changes, rewritten and replaced tables."""

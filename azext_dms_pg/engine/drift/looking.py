@@ -1,0 +1,199 @@
+"""Looks at the source's catalogue while changes are followed, and before the cutover.
+
+Much of what is done to a schema is not in the stream, or only once a row needs it: tables that
+come too late or are replaced, rewrites, renamed labels. A fingerprint tells whether anything has
+changed; only then both catalogues are read. Says at once what is found, and what the target lacks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from azext_dms_pg.engine.drift.proof import suspects
+from azext_dms_pg.engine.drift.statements import MissingStatement, drift
+from azext_dms_pg.engine.faults import BeyondMendingError
+from azext_dms_pg.engine.planning.memory import recall
+from azext_dms_pg.engine.planning.plan import TEST_DECODING, newcomers, not_migrated, resume_plan
+from azext_dms_pg.postgres import checkpoint
+from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.catalog import survey
+from azext_dms_pg.postgres.statements import statement
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.engine.planning.memory import Memory
+    from azext_dms_pg.engine.values import Plan
+    from azext_dms_pg.postgres.relations import Name, Relation
+    from azext_dms_pg.postgres.survey import Survey
+    from azext_dms_pg.state.progress import Journal
+
+Session = psycopg.Connection[Any]
+
+_EVERY_SECONDS = 30.0
+# test_decoding does not tell of precision and scale: a value would be rounded meanwhile.
+_EVERY_SECONDS_AS_TEXT = 5.0
+
+
+class Looking:
+    """Remembers what was seen and said, for as long as this process works."""
+
+    def __init__(self, job: Job, journal: Journal) -> None:
+        self._job = job
+        self._once = _Once(journal)
+        self._fingerprint = ""
+        self._looked = float("-inf")
+        self._cleared: set[int] = set()
+        self._doubtful: dict[Name, str] = {}
+        self._unexplained: Counter[str] = Counter()
+
+    def unexplained(self, text: str) -> int:
+        """How often in a row the stream could not go on for this reason."""
+        self._unexplained[text] += 1
+        return self._unexplained[text]
+
+    def went_on(self) -> None:
+        self._unexplained.clear()
+
+    def is_due(self, plan: Plan) -> bool:
+        every = _EVERY_SECONDS_AS_TEXT if plan.plugin == TEST_DECODING else _EVERY_SECONDS
+        return time.monotonic() - self._looked > every
+
+    def glance(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
+        """``look`` if anything has changed on the source since the last one."""
+        self._looked = time.monotonic()
+        now = self._ask_fingerprint(source)
+        return [] if now == self._fingerprint else self._look(source, target, plan, now)
+
+    def look(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
+        """Say what is found; what the target lacks of the source's schema is returned.
+
+        What it lacked at the beginning already, and the user accepted, is not among that.
+
+        :raises BeyondMendingError: a table was replaced, or rows came by another way.
+        """
+        return self._look(source, target, plan, self._ask_fingerprint(source))
+
+    def _look(
+        self, source: Session, target: Session, plan: Plan, fingerprint: str
+    ) -> list[MissingStatement]:
+        """:param fingerprint: of what was there before anything is read here."""
+        self._doubtful.clear()
+        kept = checkpoint.read(target, self._job.id)
+        if kept is not None:
+            self._tables(source, recall(kept.plan))
+        for label, why in self.doubtful(source, target, plan).items():
+            self._once.event(
+                "warning",
+                "TableRewritten",
+                label,
+                f"{label}: {why} since it was loaded. Rows that were there before may have other "
+                "values now, of which the change stream says nothing (VACUUM FULL, CLUSTER and "
+                "TRUNCATE are harmless). The table is compared in full at the cutover; if rows "
+                "differ, the cutover fails and the source stays in use.",
+                "If the change gave old rows other values, cancel the task and begin anew, or "
+                "UPDATE the rows on the source so that they are sent.",
+            )
+        missing = [
+            item for item in drift(source, target, plan) if item.statement not in plan.accepted
+        ]
+        # Only a look without anything left to do may be the last one for this state of things.
+        self._fingerprint = "" if missing else fingerprint
+        self._looked = time.monotonic()
+        return missing
+
+    def doubtful(self, source: Session, target: Session, plan: Plan) -> dict[Name, str]:
+        """Tables to be proven at the cutover, with the reason; as of the last look."""
+        return {**suspects(source, target, plan), **self._doubtful}
+
+    def plan_now(self, source: Session, target: Session) -> Plan:
+        """The plan with today's columns: what came while changes were followed is compared too."""
+        kept = checkpoint.read(target, self._job.id)
+        assert kept is not None  # noqa: S101 - changes are being followed
+        with translated("source", "reading the catalogue"):
+            here = survey(source)
+        with translated("target", "reading the catalogue"):
+            there = survey(target)
+        return resume_plan(here, there, self._job.database, self._job.settings, recall(kept.plan))
+
+    def _tables(self, source: Session, memory: Memory) -> None:
+        with translated("source", "looking at the tables again"):
+            now = survey(source)
+        for name in not_migrated(now, self._job.database, memory):
+            self._once.event(
+                "warning",
+                "TableNotMigrated",
+                name,
+                f"{name} was made on the source after the migration began. It is not migrated: "
+                "neither its rows nor its changes reach the target.",
+                "Copy it by itself after the cutover, or cancel the task and begin anew.",
+            )
+        live = {relation.oid for relation in now.relations}
+        for table in memory.tables:
+            if table.oid not in live and table.label == table.name:
+                self._once.event(
+                    "warning",
+                    "SourceTableDropped",
+                    table.name,
+                    f"{table.name} was dropped on the source; the target keeps the rows it has.",
+                    "Drop it on the target too, if it is not wanted any more.",
+                )
+        for leaf, label in newcomers(now, memory):
+            if leaf.oid in self._cleared:
+                continue
+            if leaf.pages and _held_rows(source, now, leaf, label):
+                if memory.plugin == TEST_DECODING:
+                    # Its stream holds all tables: whether these rows came through is to be seen.
+                    self._doubtful[label] = f"{leaf.name} held rows before it became a partition"
+                    continue
+                raise BeyondMendingError(
+                    f"{leaf.name} held rows before it became a partition of {label} on the "
+                    "source: these rows are not on the target, and the change stream does not "
+                    "bring them.",
+                    "Cancel the task and begin anew. Or detach the partition on the source, run "
+                    "az dms project task restart, and insert its rows through the parent.",
+                    code="PartitionHadRows",
+                )
+            self._cleared.add(leaf.oid)
+
+    def _ask_fingerprint(self, source: Session) -> str:
+        with translated("source", "looking at the catalogue"):
+            query = statement("drift", "fingerprint", source.info.server_version)
+            row = source.execute(query).fetchone()
+        return str(row[0]) if row else ""
+
+
+class _Once:
+    """Says each thing once, however often it is seen."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._told: set[tuple[str, Name]] = set()
+
+    def event(self, severity: str, code: str, subject: Name, message: str, action: str) -> None:
+        if (code, subject) not in self._told:
+            self._told.add((code, subject))
+            self._journal.event(
+                severity, code, subject=str(subject), message=message, action=action
+            )
+
+
+def _held_rows(source: Session, now: Survey, leaf: Relation, label: Name) -> bool:
+    """Whether rows of the partition are older than its being one."""
+    above = leaf.ancestors[: leaf.ancestors.index(label)] if label in leaf.ancestors else ()
+    chain = [leaf.oid, *(now.by_name[name].oid for name in above)]
+    text = statement("drift", "rows_before_attach", source.info.server_version)
+    query = sql.SQL(text).format(  # our own file, not a name from anywhere
+        table=sql.Identifier(leaf.name.schema, leaf.name.name)
+    )
+    with translated("source", f"looking at {leaf.name}"):
+        try:
+            with source.transaction():
+                row = source.execute(query, {"chain": chain}).fetchone()
+        except psycopg.errors.InsufficientPrivilege:
+            return False  # the count at the cutover will say so
+    return bool(row and row[0])

@@ -1,0 +1,76 @@
+"""The ends of a migration other than success: it failed, or the user cancelled it.
+
+The conductor's helper for both; like it, it may write the journal. What has to be removed is known
+to ``undo.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.engine.cutover.protecting import release_source
+from azext_dms_pg.engine.ending import undo
+from azext_dms_pg.errors import DmsPgError
+from azext_dms_pg.model.states import CommandState, MigrationState
+from azext_dms_pg.postgres.quoting import identifier
+
+if TYPE_CHECKING:
+    from azext_dms_pg.engine.job import Job
+    from azext_dms_pg.engine.requests import Requests
+    from azext_dms_pg.state.progress import Journal
+
+
+def fail(job: Job, journal: Journal, requests: Requests, error: DmsPgError, *, begun: bool) -> None:
+    """Say why this cannot go on, and what it still holds on the source.
+
+    :param begun: something was made on a server; before, a failure is one of validation.
+    """
+    severity = "error" if begun else "blocker"
+    journal.event(severity, error.code, message=error.message, action=error.action)
+    if not begun:
+        journal.state(MigrationState.VALIDATION_FAILED, error.message)
+        return
+    command = requests.cutover()
+    if command is not None:
+        requests.set_cutover(command, CommandState.FAILED, error.message)
+    kept = undo.keeps_slot(job)
+    journal.state(
+        MigrationState.FAILED,
+        f"{error.message} The slot {job.source_object} on the source is kept, so that restart can "
+        "go on; cancel the task to let the source discard its WAL."
+        if kept
+        else error.message,
+    )
+
+
+def cancel(job: Job, journal: Journal, requests: Requests) -> None:
+    """Take everything back, and say what could not be."""
+    journal.state(MigrationState.CANCELLING, "removing what the migration made")
+    _release_source(job, journal, requests)
+    leftovers = undo.undo(job)
+    if leftovers is None:
+        # Everything had been done but the tidying; there was nothing left to cancel.
+        journal.state(MigrationState.COMPLETE, "was complete before the cancel came")
+        return
+    for leftover in leftovers:
+        journal.event(
+            "error", "LeftBehind", subject=leftover.side, message=leftover.message,
+            action=leftover.action,
+        )  # fmt: skip
+    journal.state(
+        MigrationState.CANCELLED, "cancelled" if not leftovers else "cancelled with leftovers"
+    )
+
+
+def _release_source(job: Job, journal: Journal, requests: Requests) -> None:
+    try:
+        release_source(job, requests)
+    except DmsPgError as error:
+        journal.event(
+            "error",
+            "LeftBehind",
+            subject="source",
+            message=f"The source database is still read-only. {error.message}",
+            action=f"ALTER DATABASE {identifier(job.source.database)} RESET "
+            "default_transaction_read_only;",
+        )

@@ -1,0 +1,192 @@
+"""The full load: every row the snapshot sees, several streams at a time.
+
+    load(plan, handle, source, target, migration_id, settings, Budget(dir, 4), report, stopping)
+
+Owns the order of work, retries and reports; ``parts`` cuts, ``lane`` copies, ``tally`` counts.
+Must not know slots, streams or the store.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.engine.load.budget import Budget
+from azext_dms_pg.engine.load.lane import Ends, Lane, open_snapshot
+from azext_dms_pg.engine.load.measure import check_unchanged, measure
+from azext_dms_pg.engine.load.parts import Unit, cut
+from azext_dms_pg.engine.load.tally import Flight, Tally
+from azext_dms_pg.engine.values import LoadProgress, Plan, SnapshotHandle
+from azext_dms_pg.errors import Interrupted, ServerError
+from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.liveness import STALLED
+from azext_dms_pg.postgres.sieve import SpliceDoubtError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.model.settings import MigrationSettings
+    from azext_dms_pg.postgres.transfer import Moved
+
+Report = Callable[[LoadProgress], None]
+Stopping = Callable[[], bool]
+
+_DISK_FULL = "53100"
+# Failures in a row of one unit, and the pauses between: about two minutes, which outlasts the
+# restart of a server.
+_ATTEMPTS = 12
+_LONGEST_PAUSE = 15.0
+# Waiting for space is not counted: somebody has been told and may take an hour.
+_DISK_PAUSE = 5.0
+_REPORT_EVERY = 0.5
+_LOOK_EVERY = 0.1
+# After so many seconds a lane offers its slot to the other databases of the task.
+_TURN = 30.0
+# A lane that is stuck in connecting cannot be waited for; it ends by itself.
+_FAREWELL = 3.0
+
+
+def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
+    plan: Plan,
+    snapshot: SnapshotHandle,
+    source: Connection,
+    target: Connection,
+    migration_id: str,
+    settings: MigrationSettings,
+    copiers: Budget,
+    report: Report,
+    stopping: Stopping,
+) -> None:
+    """Copy all routes of the plan as of the snapshot. Their targets must be empty.
+
+    :param copiers: how many COPYs run at a time, over all processes of the task.
+    :param report: called with every table's progress, at most about twice a second.
+    :param stopping: asked about ten times a second; once it is true the load ends within a second
+        and everything not yet committed is rolled back.
+    :raises Interrupted: ``stopping()`` turned true.
+    :raises MigrationError: code ``SnapshotLost`` when all must begin anew.
+    :raises ServerError: a server refused for good.
+    """
+    ends = Ends(source, target, snapshot.snapshot, migration_id, plan.replica_role)
+    with open_snapshot(ends, "measure") as connection:
+        measured = measure(connection, plan, large=settings.part_bytes)
+    units = cut(
+        plan,
+        measured.sizes,
+        part_bytes=settings.part_bytes,
+        streams=settings.parallel_tables,
+    )
+    job = _Job(ends, units, settings, copiers)
+    job.run(report, stopping)
+    by_block = {
+        part.route.source.oid for unit in units for part in unit.parts if part.column == "ctid"
+    }
+    with connect(source, "source", "measure") as connection:
+        check_unchanged(connection, plan, measured.prints, by_block)
+
+
+class _Job:
+    """The units still to do, the threads that do them, and the first thing that went wrong."""
+
+    def __init__(
+        self, ends: Ends, units: Sequence[Unit], settings: MigrationSettings, copiers: Budget
+    ) -> None:
+        self._ends = ends
+        self._queue = deque(units)
+        self._copiers = copiers
+        self._tally = Tally(units)
+        self._ending = threading.Event()
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._throttle = copiers.throttle(settings.max_rate, self._ending.is_set)
+        count = min(settings.parallel_tables, len(units))
+        self._threads = [
+            threading.Thread(target=self._work, name=f"lane-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def run(self, report: Report, stopping: Stopping) -> None:
+        """Work until all is done or something is wrong, and report meanwhile."""
+        reported = 0.0
+        for thread in self._threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in self._threads):
+                self._threads_alive_pause()
+                if stopping():
+                    raise Interrupted("A stop was asked for during the full load.")
+                if time.monotonic() - reported >= _REPORT_EVERY:
+                    reported = time.monotonic()
+                    for progress in self._tally.progress():
+                        report(progress)
+        finally:
+            self._ending.set()
+            until = time.monotonic() + _FAREWELL
+            for thread in self._threads:
+                thread.join(max(0.0, until - time.monotonic()))
+        if self._error is not None:
+            raise self._error
+        for progress in self._tally.progress():
+            report(progress)
+
+    def _threads_alive_pause(self) -> None:
+        """Wait for a lane to end, but not longer than it takes to notice a stop."""
+        until = time.monotonic() + _LOOK_EVERY
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    # -- in the lanes' threads -------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            while self._queue and not self._ending.is_set():
+                with (
+                    self._copiers.slot(self._ending.is_set),
+                    Lane(self._ends, self._throttle, self._ending.is_set) as lane,
+                ):
+                    self._turn(lane)
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            with self._lock:
+                if self._error is None:
+                    self._error = error
+            self._ending.set()
+
+    def _turn(self, lane: Lane) -> None:
+        until = time.monotonic() + _TURN
+        while time.monotonic() < until and not self._ending.is_set():
+            try:
+                unit = self._queue.popleft()
+            except IndexError:
+                return
+            flight = self._tally.start(unit)
+            self._tally.finish(flight, self._insist(lane, flight))
+
+    def _insist(self, lane: Lane, flight: Flight) -> Sequence[Moved]:
+        """Copy a unit, again on new connections for as long as that may help."""
+        failures = 0
+        spliced = True
+        while True:
+            try:
+                return lane.copy(flight, spliced=spliced)
+            except SpliceDoubtError:
+                lane.give_up()
+                spliced = False
+                flight.bytes = 0
+            except ServerError as error:
+                lane.give_up()
+                flight.bytes = 0
+                # Waiting for each other may be the splice's own doing.
+                spliced = spliced and error.code != STALLED
+                full = error.sqlstate == _DISK_FULL
+                failures += not full
+                if not error.retryable or failures >= _ATTEMPTS:
+                    raise
+                self._tally.note(flight, f"{error.message} {error.action}".strip())
+                pause = _DISK_PAUSE if full else min(_LONGEST_PAUSE, 0.25 * 2**failures)
+                if self._ending.wait(pause):
+                    raise Interrupted("A stop was asked for during the full load.") from error
+                self._tally.note(flight, "")

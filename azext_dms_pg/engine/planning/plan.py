@@ -1,0 +1,300 @@
+"""From two surveys and the user's choice to the plan of one database. Pure.
+
+Judges nothing: what can't be planned is left out here and was a blocker in preflight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.engine.faults import BeyondMendingError
+from azext_dms_pg.engine.planning.routing import route
+from azext_dms_pg.engine.planning.selection import Leaves, Selection, select
+from azext_dms_pg.engine.values import Begun, Loaded, Plan, Route, SequenceRoute
+from azext_dms_pg.errors import MigrationError
+from azext_dms_pg.postgres.quoting import rename_table
+from azext_dms_pg.postgres.relations import Name, Relation, RelKind, ReplicaIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from azext_dms_pg.engine.planning.memory import Memory
+    from azext_dms_pg.model.settings import MigrationSettings
+    from azext_dms_pg.model.task_input import DatabaseInput
+    from azext_dms_pg.postgres.survey import Sequence, Survey
+
+PGOUTPUT = "pgoutput"
+TEST_DECODING = "test_decoding"
+
+# First versions with publications, and with binary values and messages in pgoutput.
+_PUBLICATIONS = 100000
+_BINARY = 140000
+# First version that publishes a partitioned table together with its partitions, also later ones.
+_PUBLISHED_ROOTS = 130000
+
+
+def make_plan(
+    source: Survey, target: Survey, database: DatabaseInput, settings: MigrationSettings
+) -> Plan:
+    """Plan the tables selected, as far as the target has a place for them."""
+    selection = select(source, database.selected_tables)
+    published = _published(source, selection.leaves, {}, selection.empty_roots)
+    plan = _route_all(source, target, selection, selection.leaves, settings)
+    roots = tuple(root.name for root in selection.empty_roots)
+    lost = tuple(name for name in roots if name not in target.by_name)
+    plan = replace(plan, unrouted=plan.unrouted + lost, empty_roots=roots)
+    plugin = settings.plugin or choose_plugin(source, published)
+    begun = tuple(_begun(route_) for route_ in plan.routes)
+    return _complete(plan, plugin, published, begun)
+
+
+def resume_plan(
+    source: Survey,
+    target: Survey,
+    database: DatabaseInput,
+    settings: MigrationSettings,
+    memory: Memory,
+) -> Plan:
+    """The plan of a migration that has begun, seen with today's catalogues.
+
+    The tables are those it began with, whatever they are called now, and the partitions since
+    added to them. Tables created since then are not in its publication; tables dropped since then
+    need nothing more.
+
+    :raises MigrationError: a table was dropped and made anew on the source, so that its changes
+        are not in the stream, or its target is gone.
+    """
+    begun = {table.oid: table for table in memory.tables}
+    roots = _roots(source, memory, begun)
+    leaves = _present(source, memory, begun, roots)
+    selection = select(source, database.selected_tables)
+    plan = _route_all(source, target, selection, leaves, settings)
+    for name in plan.unrouted:
+        former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
+        raise _gone(target, name, former)
+    entries = tuple(begun.get(r.source.oid) or _begun(r) for r in plan.routes)
+    empty = tuple(source.by_name[name] for name in memory.empty_roots if name in source.by_name)
+    plan = replace(
+        plan,
+        empty_roots=memory.empty_roots,
+        loaded=memory.loaded,
+        accepted=memory.accepted,
+    )
+    return _complete(plan, memory.plugin, _published(source, leaves, roots, empty), entries)
+
+
+def not_migrated(source: Survey, database: DatabaseInput, memory: Memory) -> tuple[Name, ...]:
+    """Tables the user's choice covers today, but not the migration: they came too late.
+
+    :raises MigrationError: a table was dropped and made anew on the source.
+    """
+    begun = {table.oid: table for table in memory.tables}
+    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    carried = {leaf.oid for leaf, _ in leaves}
+    wanted = select(source, database.selected_tables).leaves
+    return tuple(leaf.name for leaf, _ in wanted if leaf.oid not in carried)
+
+
+def newcomers(source: Survey, memory: Memory) -> tuple[tuple[Relation, Name], ...]:
+    """Partitions (with their labels) that were not there when the tables were loaded."""
+    begun = {table.oid: table for table in memory.tables}
+    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    return tuple(leaf for leaf in leaves if leaf[0].oid not in (memory.loaded or begun))
+
+
+def as_loaded(plan: Plan, files: Mapping[int, int]) -> Plan:
+    """The plan with what its tables look like in the snapshot that is about to be loaded.
+
+    :param files: ``relfilenode`` by OID, as the snapshot has them.
+    """
+    return replace(
+        plan,
+        loaded={
+            route_.source.oid: Loaded(
+                file=files.get(route_.source.oid, 0),
+                types={column.number: column.type_name for column in route_.source.columns},
+                generated=frozenset(
+                    column.number for column in route_.source.columns if column.generated
+                ),
+            )
+            for route_ in plan.routes
+        },
+    )
+
+
+def choose_plugin(source: Survey, published: Iterable[Relation]) -> str:
+    """``pgoutput`` where the user may create the publication it needs, else ``test_decoding``."""
+    server = source.server
+    if server.version < _PUBLICATIONS:
+        return TEST_DECODING
+    published = tuple(published)
+    if any(virtual_identity(table) for table in published):
+        # Once published, every UPDATE of such a table would fail on the source.
+        return TEST_DECODING
+    owner = server.create and all(table.owner_is_me for table in published)
+    return PGOUTPUT if server.superuser or owner else TEST_DECODING
+
+
+def virtual_identity(table: Relation) -> tuple[str, ...]:
+    """Virtual generated columns among those that the replica identity writes."""
+    whole = table.replica_identity is ReplicaIdentity.FULL
+    return tuple(
+        column.name
+        for column in table.columns
+        if column.generated == "v" and (whole or column.name in table.identity_key)
+    )
+
+
+def route_sequences(
+    source: Survey, target: Survey, selection: Selection
+) -> tuple[SequenceRoute, ...]:
+    """Sequences to carry over that the target has too."""
+    return tuple(
+        SequenceRoute(sequence.name, counterpart.name)
+        for sequence in selected_sequences(source, selection)
+        if (counterpart := sequence_counterpart(sequence, target)) is not None
+    )
+
+
+def selected_sequences(source: Survey, selection: Selection) -> tuple[Sequence, ...]:
+    """All of them, or those the selected tables own or draw their defaults from."""
+    if selection.everything:
+        return source.sequences
+    tables = {
+        name for leaf, label in selection.leaves for name in (leaf.name, label, *leaf.ancestors)
+    }
+    return tuple(
+        sequence
+        for sequence in source.sequences
+        if not tables.isdisjoint(sequence.used_by)
+        or (sequence.owner is not None and sequence.owner[0] in tables)
+    )
+
+
+def sequence_counterpart(sequence: Sequence, target: Survey) -> Sequence | None:
+    """The target's sequence of that column, else of that name."""
+    owned = None if sequence.owner is None else target.sequence_by_owner.get(sequence.owner)
+    return owned or target.sequence_by_name.get(sequence.name)
+
+
+def _route_all(
+    source: Survey,
+    target: Survey,
+    selection: Selection,
+    leaves: Leaves,
+    settings: MigrationSettings,
+) -> Plan:
+    found = [
+        (leaf.name, route(source, target, leaf, label, binary=settings.binary))
+        for leaf, label in leaves
+    ]
+    return Plan(
+        routes=tuple(route_ for _, route_ in found if route_ is not None),
+        sequences=route_sequences(source, target, selection),
+        plugin="",
+        binary_stream=False,
+        replica_role=target.server.replica_role,
+        source_version=source.server.version,
+        target_version=target.server.version,
+        unrouted=tuple(name for name, route_ in found if route_ is None),
+        source_encoding=source.server.encoding,
+    )
+
+
+def _complete(
+    plan: Plan, plugin: str, published: tuple[Relation, ...], begun: tuple[Begun, ...]
+) -> Plan:
+    binary = (
+        plugin == PGOUTPUT
+        and plan.source_version >= _BINARY
+        and all(route_.binary for route_ in plan.routes)
+    )
+    return replace(plan, plugin=plugin, binary_stream=binary, published=published, begun=begun)
+
+
+def _published(
+    source: Survey, leaves: Leaves, roots: Mapping[Name, Name], empty: Iterable[Relation]
+) -> tuple[Relation, ...]:
+    if source.server.version < _PUBLISHED_ROOTS:
+        return tuple(leaf for leaf, _ in leaves)
+    labels = {label: source.by_name.get(roots.get(label, label), leaf) for leaf, label in leaves}
+    return tuple({**{root.name: root for root in empty}, **labels}.values())
+
+
+def _roots(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> dict[Name, Name]:
+    """Partitioned tables that are migrated whole: the name at the beginning, and that of today."""
+    roots = {table.label: table.label for table in begun.values() if table.label != table.name}
+    roots.update((name, name) for name in memory.empty_roots)
+    for relation in source.relations:
+        former = begun.get(relation.oid)
+        if former is None or former.label not in roots or former.label in relation.ancestors:
+            continue
+        if relation.ancestors and former.label not in source.by_name:
+            roots[former.label] = relation.ancestors[-1]
+    return roots
+
+
+def _present(
+    source: Survey, memory: Memory, begun: Mapping[int, Begun], roots: Mapping[Name, Name]
+) -> Leaves:
+    """Relations the migration began with, and new partitions of those."""
+    names = {table.name for table in memory.tables}
+    labels = {today: label for label, today in roots.items()}
+    if memory.plugin == PGOUTPUT and source.server.version < _PUBLISHED_ROOTS:
+        # New partitions are not published there; the comparison at the cutover will tell.
+        labels = {}
+    leaves = []
+    for relation in source.relations:
+        above = [name for name in relation.ancestors if name in labels]
+        if relation.oid in begun:
+            if relation.persistence != "p":
+                raise _unlogged(relation.name)
+            leaves.append((relation, begun[relation.oid].label))
+        elif above and relation.kind is RelKind.TABLE:
+            if relation.persistence == "p":
+                leaves.append((relation, labels[above[-1]]))
+        elif relation.name in names and not above:
+            raise _replaced(relation.name)
+    leaves.sort(key=lambda leaf: (leaf[1], leaf[0].name))
+    return tuple(leaves)
+
+
+def _replaced(name: Name) -> BeyondMendingError:
+    return BeyondMendingError(
+        f"Table {name} was replaced on the source (dropped and created anew, or another one got "
+        "its name); changes to the new table are not in this migration's stream.",
+        "Cancel the task and begin anew.",
+        code="SourceTableReplaced",
+    )
+
+
+def _unlogged(name: Name) -> BeyondMendingError:
+    return BeyondMendingError(
+        f"Table {name} is not permanent on the source any more: changes to it are not in the WAL.",
+        "Cancel the task and begin anew; make the table LOGGED before, if it is to be migrated.",
+        code="SourceTableUnlogged",
+    )
+
+
+def _gone(target: Survey, name: Name, former: Name) -> MigrationError:
+    if former in target.by_name:
+        message = f"Table {former} is called {name} on the source now, but not on the target."
+        action = f"Run on the target: {rename_table(former, name)} Then restart the task."
+    else:
+        message = f"The target has no table {name} any more."
+        action = "Create it as it is on the source and restart the task, or cancel the task."
+    return MigrationError(message, action, code="TargetTableMissing")
+
+
+def _begun(route_: Route) -> Begun:
+    return Begun(
+        oid=route_.source.oid,
+        name=route_.source.name,
+        label=route_.label,
+        columns={
+            column.number: (column.name, column.type_name) for column in route_.source.columns
+        },
+        goal=route_.target.oid,
+        goal_columns={column.name: column.number for column in route_.target.columns},
+    )

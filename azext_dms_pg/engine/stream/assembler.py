@@ -1,0 +1,198 @@
+"""From decoded messages to batches: whole transactions, or slices of one that is too large.
+
+A transaction is held aside until its COMMIT, so that an error in its middle leaves the batch with
+nothing but whole transactions before it. Owns the counting; knows no connection and no plugin.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from azext_dms_pg.engine.changes.batch import Batch, Change, Emptied
+from azext_dms_pg.engine.faults import LineReachedError
+from azext_dms_pg.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azext_dms_pg.postgres.changes import Begin, Commit, LogicalMessage
+
+# A Python object for every row costs about this much beside its bytes.
+_WEIGHT_OF_A_CHANGE = 300
+# Fences are watched for right after they were written; older ones may be forgotten.
+_MARKS = 10_000
+MESSAGE_PREFIX = "dms_pg"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """:param changes: a transaction with more is applied in slices of so many.
+
+    :param weight: the same in bytes of memory.
+    """
+
+    changes: int
+    weight: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A transaction that may be a fence: where it ends, and changes seen before it."""
+
+    lsn: int
+    changes: int
+
+
+class Assembler:
+    """:param progress: the target has everything that was committed up to here.
+
+    :param hand_over: takes a slice of a large transaction; waits until it may.
+    :param until: position at which to stop; 0 to go on for ever.
+    """
+
+    def __init__(
+        self,
+        progress: int,
+        limits: Limits,
+        hand_over: Callable[[Batch], None],
+        until: int = 0,
+    ) -> None:
+        self._progress = progress
+        self._until = until
+        self._limits = limits
+        self._hand_over = hand_over
+        self._begin: Begin | None = None
+        self._changes: list[Change | Emptied] = []
+        self._weight = 0
+        self._sliced = False
+        self._nonce: str | None = None
+        self.batch = Batch()
+        self.received_changes = 0
+        self.received_lsn = progress
+        self.marks: OrderedDict[str | int, Mark] = OrderedDict()
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._begin is not None
+
+    @property
+    def oldest_commit(self) -> int:
+        """Commit time of the oldest transaction here, 0 for none or unknown."""
+        if self.batch.first_commit:
+            return self.batch.first_commit
+        return self._begin.commit_time if self._begin is not None else 0
+
+    def begin(self, begin: Begin) -> list[Change | Emptied] | None:
+        """Where to put the transaction's changes; None when the target has them already.
+
+        :raises ProtocolError: inside a transaction.
+        :raises LineReachedError: it committed after the position to stop at.
+        """
+        if self._begin is not None:
+            raise _out_of_order("BEGIN inside a transaction")
+        final = begin.final_lsn
+        if 0 < self._until <= final:
+            self.stop_at(final)
+        self._begin = begin
+        # The commit record of anything applied ends at or before the progress.
+        return None if 0 < final < self._progress else self._changes
+
+    def stop_at(self, lsn: int) -> None:
+        """:raises LineReachedError: whatever comes from this position on is not wanted."""
+        if 0 < self._until <= lsn:
+            raise LineReachedError("Everything before the position to stop at is here.")
+
+    def expect_transaction(self) -> None:
+        """:raises ProtocolError: outside a transaction."""
+        if self._begin is None:
+            raise _out_of_order("a row change outside a transaction")
+
+    def received(self, size: int) -> None:
+        """Say how many bytes came since last time; hands over a slice if it is time."""
+        if self._begin is None:
+            self.batch.weight += size
+            return
+        self._weight += size
+        changes = len(self._changes)
+        weight = self._weight + changes * _WEIGHT_OF_A_CHANGE
+        if changes >= self._limits.changes or (changes and weight >= self._limits.weight):
+            self._slice()
+
+    def message(self, message: LogicalMessage) -> None:
+        if message.prefix == MESSAGE_PREFIX and message.transactional:
+            self._nonce = message.content.decode("utf-8", "replace")
+
+    def commit(self, commit: Commit) -> None:
+        """:raises ProtocolError: outside a transaction."""
+        begin = self._begin
+        if begin is None:
+            raise _out_of_order("COMMIT outside a transaction")
+        end = commit.end_lsn
+        if 0 < self._until < end:
+            # The start of its commit record is not known with test_decoding.
+            self.stop_at(end)
+        if self._nonce is not None:
+            self._remember(self._nonce, end)
+        if not self._changes and not self._sliced:
+            self._remember(begin.xid, end)
+        self.received_lsn = end
+        if end > self._progress:
+            self._complete(begin, commit)
+        elif self._sliced:
+            raise _out_of_order("a large transaction that had been applied already")
+        self._begin = self._nonce = None
+        self._sliced = False
+        self._changes.clear()
+
+    def take(self) -> Batch:
+        """The batch so far; a new one begins.
+
+        :raises MigrationError: a change contradicts one before.
+        """
+        batch, self.batch = self.batch, Batch()
+        batch.collapse()
+        return batch
+
+    def _complete(self, begin: Begin, commit: Commit) -> None:
+        batch = self.batch
+        self._move_to(batch)
+        batch.lsn = commit.end_lsn
+        batch.commit_time = commit.commit_time
+        batch.transactions += 1
+        if not batch.first_commit:
+            batch.first_commit = begin.commit_time or commit.commit_time
+        if self._sliced:
+            self._hand_over(self.take())
+
+    def _slice(self) -> None:
+        """Hand over what came before the transaction, then a part of it."""
+        if not self._sliced:
+            if self.batch.transactions:
+                self._hand_over(self.take())
+            self._sliced = True
+        batch = self.take()
+        batch.first_commit = self._begin.commit_time if self._begin is not None else 0
+        self._move_to(batch)
+        batch.collapse()
+        self._hand_over(batch)
+
+    def _move_to(self, batch: Batch) -> None:
+        changes = self._changes
+        self.received_changes += len(changes)
+        batch.add(changes)
+        batch.weight += self._weight + len(changes) * _WEIGHT_OF_A_CHANGE
+        self._weight = 0
+        changes.clear()
+
+    def _remember(self, name: str | int, lsn: int) -> None:
+        self.marks[name] = Mark(lsn, self.received_changes)
+        if len(self.marks) > _MARKS:
+            self.marks.popitem(last=False)
+
+
+def _out_of_order(what: str) -> ProtocolError:
+    return ProtocolError(
+        f"The source sent {what}.", "Restart the task; report it if it comes again."
+    )

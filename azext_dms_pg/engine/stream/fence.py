@@ -1,6 +1,6 @@
 """A mark in the source's WAL: what committed before it arrives before it (hazard 9).
 
-Writing one is all this does; ``stream.py`` sees it arrive.
+Writing one is all this does; ``follower.py`` sees it arrive.
 """
 
 from __future__ import annotations

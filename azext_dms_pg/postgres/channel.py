@@ -18,6 +18,7 @@ import ctypes
 import os
 import re
 import socket
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,12 @@ class Channel(Protocol):
 
     def send(self, data: memoryview) -> int:
         """Bytes taken, at least one. After BlockingIOError the same data must come again."""
+
+    def wake_at(self, size: int) -> None:
+        """Count as readable only once so many bytes wait (or the stream has ended). 1 is normal.
+
+        Whoever asked for more must look after a while all the same: less may be all there is.
+        """
 
 
 def open_channel(connection: psycopg.Connection[Any]) -> Channel | None:
@@ -72,6 +79,9 @@ class _Plain:
         self.send = self._socket.send
         self.fileno = self._socket.fileno
         self.close = self._socket.close
+
+    def wake_at(self, size: int) -> None:
+        _low_water(self._socket, size)
 
 
 class _Encrypted:
@@ -111,6 +121,10 @@ class _Encrypted:
             raise BrokenPipeError("the TLS session has ended")
         return size
 
+    def wake_at(self, size: int) -> None:
+        with socket.socket(fileno=os.dup(self._descriptor)) as handle:
+            _low_water(handle, size)
+
     def _ended(self, result: int) -> bool:
         """Whether the stream has ended in order; raises for everything else."""
         code = self._ssl.get_error(self._session, result)
@@ -119,6 +133,12 @@ class _Encrypted:
         if code == _ZERO_RETURN:
             return True
         raise ConnectionError(f"the TLS session broke (OpenSSL error {code})")
+
+
+def _low_water(handle: socket.socket, size: int) -> None:
+    """SO_RCVLOWAT; where a system has no such thing, every byte wakes us, as always."""
+    with suppress(OSError):
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 class _Libraries:

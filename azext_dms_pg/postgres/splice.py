@@ -26,6 +26,11 @@ from azext_dms_pg.postgres.sieve import Sieve, SpliceDoubtError, reported
 from azext_dms_pg.postgres.transfer import TICK, Copy, Moved, Pace, Side
 
 _BUFFER = 1 << 20
+# A server sends 8 kB at a time; being woken for each costs it and us more than the bytes do.
+_LOW_WATER = 1 << 18
+# What stays below the mark, the end of the rows above all, is fetched when we look: so often
+# while a tick passes, that is every 4 ms. Many small tables would feel it if it were rarer.
+_LOOKS_A_TICK = 50
 # A source that seems to have ended without saying so properly is believed after so many ticks.
 _SILENT_TICKS = 5
 _COUNTED = re.compile(rb"COPY ([0-9]{1,20})\x00")
@@ -50,6 +55,7 @@ def splice(
         copy.out + b"; " + ask for copy, (ask, _) in zip(copies, markers, strict=True)
     )
     with _Stream(source, "source", pace) as rows, _Stream(target, "target", pace) as sink:
+        source.wake_at(_LOW_WATER)
         sieve = Sieve([answer for _, answer in markers])
         answers = _Answers()
         sink.write(query(b"; ".join(copy.into for copy in copies)), answers)
@@ -133,6 +139,7 @@ class _Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._channel.wake_at(1)
         self._channel.close()
 
     def read(self, into: memoryview) -> int:
@@ -140,14 +147,17 @@ class _Stream:
 
         :raises ServerError: the server closed the connection.
         """
+        looks = 0
         while True:
             try:
                 got = self._channel.receive(into)
             except BlockingIOError:
-                if self._readable.poll(TICK * 1000):
-                    continue
-                self._pace.waiting(self._side)
-                return 0
+                if looks == _LOOKS_A_TICK:
+                    self._pace.waiting(self._side)
+                    return 0
+                if not self._readable.poll(TICK * 1000 / _LOOKS_A_TICK):
+                    looks += 1
+                continue
             except OSError as error:
                 raise self._gone(str(error)) from error
             if got == 0:

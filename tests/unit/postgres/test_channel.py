@@ -6,6 +6,8 @@ The servers are the test's own, so that a record can be cut, spoilt or withheld.
 from __future__ import annotations
 
 import ctypes
+import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -115,6 +117,14 @@ def test_libpq_goes_on_where_the_channel_stopped(source: TlsPeer, target: TlsPee
         peer.send(peer.seal(wire.complete("SET") + wire.READY))
         assert peer.connection.execute("SET a = 1").statusmessage == "SET"
     assert target.hears().endswith(b"SET a = 1\0")
+
+
+def test_libpq_is_woken_by_every_byte_again(source: TlsPeer, target: TlsPeer) -> None:
+    source.send(source.seal(WHOLE))
+    target.send(target.seal(TAKEN))
+    splice(source, target)
+    with socket.socket(fileno=os.dup(source.connection.pgconn.socket)) as handle:
+        assert handle.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
 
 
 def test_records_that_come_in_single_bytes(source: TlsPeer, target: TlsPeer) -> None:

@@ -67,7 +67,8 @@ class ReplicationStream:
             raise
         self._readable = select.poll()
         self._readable.register(self._pgconn.socket, select.POLLIN)
-        self._recent = 0
+        self.recent = 0
+        """Bytes in the frames handed out last."""
         self._unsent = False
 
     def _start(self, slot: str, start: int, options: Mapping[str, str], pace: Pace) -> None:
@@ -116,13 +117,13 @@ class ReplicationStream:
                     waited = self._fill(seconds)
         except psycopg.Error as error:
             raise translate(error, "source", "receiving changes") from error
-        self._recent = size
+        self.recent = size
         return found
 
     def _fill(self, seconds: float) -> bool:
         """Read from the socket; True when the time was up before much came."""
-        if self._recent >= _WORTH_READING_ON:
-            self._recent = 0
+        if self.recent >= _WORTH_READING_ON:
+            self.recent = 0
             self._pgconn.consume_input()
             return False
         early = bool(self._readable.poll(seconds * 1000))

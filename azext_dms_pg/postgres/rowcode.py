@@ -17,8 +17,9 @@ from typing import Any
 
 from azext_dms_pg.postgres.changes import NULL
 
-RowReader = Callable[[bytes], "tuple[bytes, bytes] | None"]
-"""From a message to the key and the row of its tuple, each ready for COPY; None: not plain."""
+RowReader = Callable[[bytes], "tuple[Any, ...] | None"]
+"""From a message to what was asked for, then the key and the row of its tuple, each ready for
+COPY; or None: not plain."""
 
 _BINARY, _NULL = b"bn"
 _ANY = """\
@@ -36,7 +37,11 @@ _ANY = """\
 
 
 def row_reader(
-    widths: Sequence[int], picks: Sequence[int], key: Sequence[int], at: int
+    widths: Sequence[int],
+    picks: Sequence[int],
+    key: Sequence[int],
+    at: int,
+    first: Sequence[object] = (),
 ) -> RowReader:
     """A reader of tuples that begin at ``at`` and end with the message.
 
@@ -45,6 +50,7 @@ def row_reader(
         one comparison of all that must be as expected: the count, the kinds and the lengths.
     :param picks: the columns the row is to have, by their places in the tuple.
     :param key: the columns of the key, by their places in the row.
+    :param first: what every result begins with; saves making another tuple for each.
     """
     leading = next((place for place, width in enumerate(widths) if width < 1), len(widths))
     layout, mask, expected = ">2x", b"\xff\xff", struct.pack(">H", len(widths))
@@ -72,7 +78,8 @@ def read(data):
 {rest}
     if at != len(data):
       return None
-    return {keys[0] if len(keys) == 1 else f"join(({''.join(f'{each}, ' for each in keys)}))"}, \
+    return {"".join(f"first{place}, " for place in range(len(first)))}\
+{keys[0] if len(keys) == 1 else f"join(({''.join(f'{each}, ' for each in keys)}))"}, \
 join((head{row},))
   except (IndexError, malformed):
     return None
@@ -84,6 +91,7 @@ join((head{row},))
         "head": len(picks).to_bytes(2, "big"),
         "join": b"".join,
         "malformed": struct.error,
+        **{f"first{place}": value for place, value in enumerate(first)},
     }
     exec(source, names)  # noqa: S102 - see above: numbers alone
     read: RowReader = names["read"]

@@ -54,7 +54,9 @@ def runs(frames: Sequence[bytes]) -> Iterator[tuple[bool, list[bytes]]]:
 
     :raises ProtocolError: neither.
     """
-    for kind, group in groupby(frames, _kind):
+    # Most often all are of one kind, and then there is no need to go through them.
+    together = len(set(map(_kind, frames))) == 1
+    for kind, group in [(frames[0][:1], frames)] if together else groupby(frames, _kind):
         run = list(group)
         data = kind == b"w"
         if not data and kind != b"k":

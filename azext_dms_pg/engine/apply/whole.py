@@ -77,20 +77,21 @@ def delete_whole(
 
 def insert_whole(session: psycopg.Connection[Any], layout: Layout, delta: WholeDelta) -> None:
     """Add the rows that came."""
-    coming = [(row, count) for row, count in delta.rows.items() if count > 0]
-    if not coming:
+    rows = [row for row, count in delta.rows.items() if count > 0]
+    for row, count in delta.rows.items():
+        if count > 1:
+            rows += [row] * (count - 1)
+    if not rows:
         return
     if not layout.columns:
-        count = sum(count for _, count in coming)
         session.execute(
             sql.SQL("INSERT INTO {} SELECT FROM pg_catalog.generate_series(1, %s)").format(
                 table(layout)
             ),
-            (count,),
+            (len(rows),),
         )
         return
     names = [column.name for column in layout.columns]
-    rows = chain.from_iterable(repeat(row, count) for row, count in coming)
     copy_into(session, table(layout), names, layout.codec, rows)
 
 

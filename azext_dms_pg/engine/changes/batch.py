@@ -8,6 +8,7 @@ anew. Filled by one thread, then handed over and read by another.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -33,12 +34,12 @@ class Operation(IntEnum):
     DELETE = 4
 
 
-Change = tuple[Layout, Operation, bytes, bytes, "Values | None"]
+Change = tuple[Layout, Operation, "Values | None", bytes, bytes]
 """One row change, decoded and ready to be collapsed; a plain tuple because there are millions.
 
-Its layout; what it does; the key of the row before it (the whole row where there is no key); the
-complete row after it (for CHANGE_KEY the new key); the values after it where a row cannot hold
-them.
+Its layout; what it does; the values after it where a row cannot hold them; the key of the row
+before it (the whole row where there is no key); the complete row after it (for CHANGE_KEY the new
+key).
 """
 
 
@@ -48,9 +49,14 @@ class Emptied(NamedTuple):
     routes: tuple[Route, ...]
 
 
-# Most transactions are small; it is cheaper to collapse some hundred of them at once.
-_WORTH_COLLAPSING = 2000
+# A Python object for every row costs about this much beside its bytes.
+_WEIGHT_OF_A_CHANGE = 300
 _INSERT, _UPDATE, _DELETE = Operation.INSERT, Operation.UPDATE, Operation.DELETE
+
+
+def weight(size: int, changes: int) -> int:
+    """Bytes of memory so many changes take that came in so many bytes, about."""
+    return size + changes * _WEIGHT_OF_A_CHANGE
 
 
 class Segment:
@@ -76,7 +82,7 @@ class Batch:
 
     :param lsn: end of the last commit in it; 0 while its transaction is not complete.
     :param steps: in order: net effects of tables, or a TRUNCATE.
-    :param weight: bytes of memory it holds, about.
+    :param size: bytes that came from the source for it, about.
     :param first_commit: commit time of the oldest transaction, microseconds since 1970; 0 unknown.
     """
 
@@ -85,37 +91,30 @@ class Batch:
     first_commit: int = 0
     transactions: int = 0
     changes: int = 0
-    weight: int = 0
+    size: int = 0
     steps: list[Segment | Emptied] = field(default_factory=list)
-    _held: list[Change | Emptied] = field(default_factory=list)
 
-    def add(self, changes: list[Change | Emptied]) -> None:
-        """Take more changes in; ``collapse`` before the steps are read.
+    @property
+    def weight(self) -> int:
+        """Bytes of memory it holds, about."""
+        return weight(self.size, self.changes)
 
-        :raises MigrationError: they contradict what came before.
-        """
-        self.changes += len(changes)
-        self._held += changes
-        if len(self._held) >= _WORTH_COLLAPSING:
-            self.collapse()
-
-    def collapse(self) -> None:
-        """Bring the steps up to date.
+    def collapse(self, changes: Iterable[Change | Emptied]) -> None:
+        """Take changes in, in their order.
 
         :raises MigrationError: a change contradicts what came before.
         """
-        changes, self._held = self._held, []
-        segment = self._segment()
+        deltas = self._segment().deltas
         for change in changes:
             if isinstance(change, Emptied):
                 self.steps.append(change)
-                segment = self._segment()
+                deltas = self._segment().deltas
                 continue
-            layout, operation, key, row, values = change
-            delta = segment.deltas.get(layout)
+            layout, operation, values, key, row = change
+            delta = deltas.get(layout)
             if delta is None:
                 segment = self._segment(layout)
-                delta = segment.open(layout)
+                delta, deltas = segment.open(layout), segment.deltas
             try:
                 if operation is _INSERT:
                     delta.insert(key, row)

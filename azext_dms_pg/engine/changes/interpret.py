@@ -31,21 +31,21 @@ def make_change(
         if old is None:
             raise _unidentified(layout)
         key = codec.key(codec.values([old[at] for at in at_key]))
-        return layout, Operation.DELETE, key, b"", None
+        return layout, Operation.DELETE, None, key, b""
     values = codec.values(new)
     key = codec.key([values[at] for at in at_key])
     if insert:
-        return layout, Operation.INSERT, key, codec.row(values), None
+        return layout, Operation.INSERT, None, key, codec.row(values)
     unchanged = codec.unchanged in values
     if unchanged and any(new[at] == UNCHANGED for at in at_key):
         raise _unidentified(layout)
     if old is not None:
         before = codec.key(codec.values([old[at] for at in at_key]))
         if before != key:
-            return layout, Operation.CHANGE_KEY, before, key, values
+            return layout, Operation.CHANGE_KEY, values, before, key
     if unchanged:
-        return layout, Operation.UPDATE_PARTLY, key, b"", values
-    return layout, Operation.UPDATE, key, codec.row(values), None
+        return layout, Operation.UPDATE_PARTLY, values, key, b""
+    return layout, Operation.UPDATE, None, key, codec.row(values)
 
 
 def _completed(layout: Layout, old: Fields, new: Fields, *, old_is_key: bool) -> Fields:
@@ -65,13 +65,13 @@ def _completed(layout: Layout, old: Fields, new: Fields, *, old_is_key: bool) ->
 def _whole(layout: Layout, old: Fields | None, new: Fields | None, *, insert: bool) -> Change:
     codec = layout.codec
     if insert:
-        return layout, Operation.INSERT, b"", codec.row(codec.values(new or [])), None
+        return layout, Operation.INSERT, None, b"", codec.row(codec.values(new or []))
     if layout.matching is Matching.NEVER or old is None:
         raise _unidentified(layout)
     before = codec.row(codec.values(old))
     if new is None:
-        return layout, Operation.DELETE, before, b"", None
-    return layout, Operation.UPDATE, before, codec.row(codec.values(new)), None
+        return layout, Operation.DELETE, None, before, b""
+    return layout, Operation.UPDATE, None, before, codec.row(codec.values(new))
 
 
 def _unidentified(layout: Layout) -> ApplyError:

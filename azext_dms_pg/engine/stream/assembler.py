@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.changes.batch import Batch, Change, Emptied
+from azext_dms_pg.engine.changes.batch import Batch, Change, Emptied, weight
 from azext_dms_pg.engine.faults import LineReachedError
 from azext_dms_pg.errors import ProtocolError
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.postgres.changes import Begin, Commit, LogicalMessage
 
-# A Python object for every row costs about this much beside its bytes.
-_WEIGHT_OF_A_CHANGE = 300
+# Most transactions are small; it is cheaper to collapse some hundred of them at once.
+_WORTH_COLLAPSING = 2000
 # Fences are watched for right after they were written; older ones may be forgotten.
 _MARKS = 10_000
 MESSAGE_PREFIX = "dms_pg"
@@ -64,14 +64,22 @@ class Assembler:
         self._limits = limits
         self._hand_over = hand_over
         self._begin: Begin | None = None
+        # One list for ever, for the feed adds to it: whole transactions that are still to be
+        # collapsed, up to ``_whole``, then the one that has begun.
         self._changes: list[Change | Emptied] = []
-        self._weight = 0
+        self._whole = 0
+        self._size = 0  # bytes of the transaction that has begun, about
         self._sliced = False
         self._nonce: str | None = None
+        self._taken = 0  # changes in batches that are gone
         self.batch = Batch()
-        self.received_changes = 0
         self.received_lsn = progress
         self.marks: OrderedDict[str | int, Mark] = OrderedDict()
+
+    @property
+    def received_changes(self) -> int:
+        """Of whole transactions, and of slices, since the stream began."""
+        return self._taken + self.batch.changes
 
     @property
     def in_transaction(self) -> bool:
@@ -111,13 +119,13 @@ class Assembler:
 
     def received(self, size: int) -> None:
         """Say how many bytes came since last time; hands over a slice if it is time."""
+        self.batch.size += size
         if self._begin is None:
-            self.batch.weight += size
             return
-        self._weight += size
-        changes = len(self._changes)
-        weight = self._weight + changes * _WEIGHT_OF_A_CHANGE
-        if changes >= self._limits.changes or (changes and weight >= self._limits.weight):
+        self._size += size
+        changes = len(self._changes) - self._whole
+        limits = self._limits
+        if changes and (changes >= limits.changes or weight(self._size, changes) >= limits.weight):
             self._slice()
 
     def message(self, message: LogicalMessage) -> None:
@@ -135,36 +143,41 @@ class Assembler:
             self.stop_at(end)
         if self._nonce is not None:
             self._remember(self._nonce, end)
-        if not self._changes and not self._sliced:
+        whole = self._whole
+        found = len(self._changes) - whole
+        if not found and not self._sliced:
             self._remember(begin.xid, end)
         self.received_lsn = end
         if end > self._progress:
-            self._complete(begin, commit)
+            self._whole = whole + found
+            batch = self.batch
+            batch.changes += found
+            batch.lsn = end
+            batch.commit_time = commit.commit_time
+            batch.transactions += 1
+            if not batch.first_commit:
+                batch.first_commit = begin.commit_time or commit.commit_time
+            if self._sliced:
+                self._sliced = False
+                self._hand_over(self.take())
+            elif whole >= _WORTH_COLLAPSING:
+                self._collapse()
         elif self._sliced:
             raise _out_of_order("a large transaction that had been applied already")
+        else:
+            del self._changes[whole:]
         self._begin = self._nonce = None
-        self._sliced = False
-        self._changes.clear()
+        self._size = 0
 
     def take(self) -> Batch:
-        """The batch so far; a new one begins.
+        """The whole transactions so far; a new batch begins.
 
         :raises MigrationError: a change contradicts one before.
         """
+        self._collapse()
         batch, self.batch = self.batch, Batch()
-        batch.collapse()
+        self._taken += batch.changes
         return batch
-
-    def _complete(self, begin: Begin, commit: Commit) -> None:
-        batch = self.batch
-        self._move_to(batch)
-        batch.lsn = commit.end_lsn
-        batch.commit_time = commit.commit_time
-        batch.transactions += 1
-        if not batch.first_commit:
-            batch.first_commit = begin.commit_time or commit.commit_time
-        if self._sliced:
-            self._hand_over(self.take())
 
     def _slice(self) -> None:
         """Hand over what came before the transaction, then a part of it."""
@@ -172,19 +185,21 @@ class Assembler:
             if self.batch.transactions:
                 self._hand_over(self.take())
             self._sliced = True
-        batch = self.take()
+        batch = self.batch
         batch.first_commit = self._begin.commit_time if self._begin is not None else 0
-        self._move_to(batch)
-        batch.collapse()
-        self._hand_over(batch)
+        batch.changes = self._whole = len(self._changes)
+        self._size = 0
+        self._hand_over(self.take())
 
-    def _move_to(self, batch: Batch) -> None:
-        changes = self._changes
-        self.received_changes += len(changes)
-        batch.add(changes)
-        batch.weight += self._weight + len(changes) * _WEIGHT_OF_A_CHANGE
-        self._weight = 0
-        changes.clear()
+    def _collapse(self) -> None:
+        changes, whole = self._changes, self._whole
+        self._whole = 0
+        if whole == len(changes):
+            self.batch.collapse(changes)
+            changes.clear()
+        else:
+            self.batch.collapse(changes[:whole])
+            del changes[:whole]
 
     def _remember(self, name: str | int, lsn: int) -> None:
         self.marks[name] = Mark(lsn, self.received_changes)

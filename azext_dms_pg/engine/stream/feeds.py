@@ -41,11 +41,12 @@ if TYPE_CHECKING:
 _TABLE = b"table "  # only these messages hold the user's text
 _FIRST_USER_OID = 16384
 _NAME_OID = 19
-_INSERT, _UPDATE = Operation.INSERT, Operation.UPDATE
-# Where an Insert or Update has its relation, the kind of its first tuple, and that tuple.
-_OID, _MARK, _TUPLE = slice(PAYLOAD + 1, PAYLOAD + 5), slice(PAYLOAD + 5, PAYLOAD + 6), PAYLOAD + 6
-_INSERT_KIND, _ROWS = pgoutput.INSERT, frozenset((pgoutput.INSERT, pgoutput.UPDATE))
-_BEGIN_KIND, _COMMIT_KIND, _NEW = pgoutput.BEGIN, pgoutput.COMMIT, bytes([pgoutput.NEW])
+# A row change: its kind, its relation, the kind of its first tuple; then that tuple.
+_HEAD, _OID, _TUPLE = slice(PAYLOAD, PAYLOAD + 6), slice(PAYLOAD + 1, PAYLOAD + 5), PAYLOAD + 6
+_PLAIN = ((pgoutput.INSERT, Operation.INSERT), (pgoutput.UPDATE, Operation.UPDATE))
+_ROWS = frozenset((pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE))
+_BEGIN_KIND, _COMMIT_KIND = pgoutput.BEGIN, pgoutput.COMMIT
+_NEW = bytes([pgoutput.NEW])
 
 
 class Feed(Protocol):
@@ -67,16 +68,10 @@ class Feed(Protocol):
 
 
 class _Opened(NamedTuple):
-    """A table whose rows are coming.
-
-    :param insert: reads an INSERT that is plain; None where none is.
-    :param update: reads an UPDATE that is plain and leaves the key alone.
-    """
+    """A table whose rows are coming."""
 
     layout: Layout
     reader: TupleReader
-    insert: RowReader | None
-    update: RowReader | None
 
 
 class PgoutputFeed:
@@ -89,6 +84,8 @@ class PgoutputFeed:
         self._routes = {route.source.oid: route for route in plan.routes}
         self._relations: dict[int, StreamRelation] = {}
         self._open: dict[bytes, _Opened] = {}
+        # By the head of a row change: reads it if it is plain and leaves the key alone.
+        self._plain: dict[bytes, RowReader] = {}
         self._changes: list[Change | Emptied] | None = None
         self._strangers: set[int] = set()
         self.ignored: set[Name] = set()
@@ -103,32 +100,27 @@ class PgoutputFeed:
         return options
 
     def take(self, frames: Sequence[bytes]) -> None:
-        opened = self._open
+        changes = self._changes
+        readers = self._plain
         for frame in frames:
+            # Nearly every change is plain; everything else is read with care.
+            if changes is not None and (reader := readers.get(frame[_HEAD])) is not None:
+                change = reader(frame)
+                if change is not None:
+                    changes.append(change)
+                    continue
             kind = frame[PAYLOAD]
-            if kind in _ROWS:
-                # Nearly every change is plain; everything else is read with care.
-                table = opened.get(frame[_OID])
-                if table is not None and frame[_MARK] == _NEW and self._changes is not None:
-                    insert = kind == _INSERT_KIND
-                    reader = table.insert if insert else table.update
-                    plain = reader(frame) if reader is not None else None
-                    if plain is not None:
-                        self._changes.append(
-                            (table.layout, _INSERT if insert else _UPDATE, *plain, None)
-                        )
-                        continue
-                self._row(frame)
-            elif kind == _BEGIN_KIND:
-                self._changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
+            if kind == _BEGIN_KIND:
+                changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
+                self._changes = changes
             elif kind == _COMMIT_KIND:
-                self._changes = None
+                self._changes = changes = None
                 self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
             else:
                 self._other(frame, kind)
 
     def _other(self, frame: bytes, kind: int) -> None:
-        if kind == pgoutput.DELETE:
+        if kind in _ROWS:
             self._row(frame)
         elif kind == pgoutput.RELATION:
             self._relation(pgoutput.relation(frame, PAYLOAD))
@@ -142,7 +134,7 @@ class PgoutputFeed:
     def _relation(self, relation: StreamRelation) -> None:
         """Note it; whether it fits is asked when a change needs it."""
         self._relations[relation.oid] = relation
-        self._open.pop(relation.oid.to_bytes(4, "big"), None)
+        self._close(relation.oid.to_bytes(4, "big"))
         if relation.oid not in self._routes:
             self.ignored.add(relation.name)
 
@@ -194,17 +186,22 @@ class PgoutputFeed:
             if column.type_oid < _FIRST_USER_OID and column.type_oid != _NAME_OID
         }
         widths = tuple(known.get((column.name, column.type_oid), -1) for column in relation.columns)
-        plain: RowReader | None = None
+        key = oid.to_bytes(4, "big")
         if layout.binary:
             picks = layout.picks or range(len(relation.columns))
-            plain = row_reader(widths, picks, layout.key, _TUPLE)
-        opened = self._open[oid.to_bytes(4, "big")] = _Opened(
-            layout,
-            TupleReader(len(widths), binary=layout.binary),
-            insert=plain,
-            update=plain if layout.matching is Matching.KEY else None,
-        )
+            for kind, operation in _PLAIN:
+                if kind == pgoutput.INSERT or layout.matching is Matching.KEY:
+                    self._plain[bytes([kind]) + key + _NEW] = row_reader(
+                        widths, picks, layout.key, _TUPLE, (layout, operation, None)
+                    )
+        opened = self._open[key] = _Opened(layout, TupleReader(len(widths), binary=layout.binary))
         return opened
+
+    def _close(self, key: bytes) -> None:
+        """The table may look different from here on."""
+        self._open.pop(key, None)
+        for kind, _ in _PLAIN:
+            self._plain.pop(bytes([kind]) + key + _NEW, None)
 
     def _truncate(self, truncate: Truncate) -> None:
         if self._changes is None:

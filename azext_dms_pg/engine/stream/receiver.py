@@ -111,7 +111,7 @@ class Receiver:
                 self._keepalive(walsender.keepalive(frame))
         if frames:
             self._heard_at, self._sightings = time.monotonic(), 0
-            self.assembler.received(sum(map(len, frames)))
+            self.assembler.received(stream.recent)
             if frames[-1][0] == walsender.XLOG_DATA:
                 self._heard(walsender.header(frames[-1]))
         self._report()

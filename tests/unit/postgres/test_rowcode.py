@@ -87,3 +87,4 @@ def test_values_as_text_and_other_counts_are_left_alone() -> None:
     assert read(b"\0\1" + plain[2:]) is None
     assert read(plain + b"n") is None
     assert row_reader([], [], [], 0)(b"\0\0") == (b"", b"\0\0")
+    assert row_reader([], [], [], 0, ("a", None))(b"\0\0") == ("a", None, b"", b"\0\0")

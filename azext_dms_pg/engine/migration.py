@@ -35,7 +35,7 @@ from azext_dms_pg.engine.load.statistics import collect_statistics
 from azext_dms_pg.engine.lookout import Lookout
 from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
 from azext_dms_pg.engine.planning.memory import recall, remember
-from azext_dms_pg.engine.planning.plan import as_loaded, make_plan, resume_plan
+from azext_dms_pg.engine.planning.plan import as_loaded, make_plan, resume_plan, with_sparse
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.preflight.probe import probe
 from azext_dms_pg.engine.schema_copy import copy_schema
@@ -285,11 +285,12 @@ class Migration:
                 raise _GoOnError("the source's tables changed while the slot was made")
             handle = session.handle
             files = files_in_snapshot(job, handle.snapshot, plan)
+            plan = as_loaded(plan, files)
             with target.transaction():
                 checkpoint.start_load(target, job.id, handle.consistent_lsn)
-                checkpoint.keep_plan(target, job.id, remember(as_loaded(plan, files)))
+                checkpoint.keep_plan(target, job.id, remember(plan))
             journal.state(MigrationState.RUNNING, "copying the tables")
-            load(
+            sparse = load(
                 plan,
                 handle,
                 job.source,
@@ -303,7 +304,8 @@ class Migration:
             self._requests.check()
             # Hours may have passed: what we hold of the target may be long dead, and must not
             # cost the load. From here on the snapshot is not needed any more.
-            with connect(job.target, "target") as fresh:
+            with connect(job.target, "target") as fresh, fresh.transaction():
+                checkpoint.keep_plan(fresh, job.id, remember(with_sparse(plan, sparse)))
                 checkpoint.set_phase(fresh, job.id, checkpoint.INDEXING)
 
     def _tell_loaded(self, target: Session, plan: Plan) -> None:

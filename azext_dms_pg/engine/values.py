@@ -73,11 +73,15 @@ class Loaded:
     :param file: ``pg_class.relfilenode``.
     :param types: ``attnum`` → type of every column.
     :param generated: ``attnum`` of the generated columns.
+    :param sparse_until: position up to which changed rows may be missing on the target: the
+        table's file was written anew while the load ran, most likely by a TRUNCATE, which is
+        visible to older snapshots at once. 0: none may.
     """
 
     file: int
     types: dict[int, str]
     generated: frozenset[int]
+    sparse_until: int = 0
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ class OneTable(Layouts):
             matching=Matching.KEY if "id" in names else Matching.NEVER,
             binary=self._binary,
             indexed=True,
+            sparse_until=0,
         )
 
     def source_oid(self, name: Name) -> int | None:

@@ -92,11 +92,11 @@ class Applier:
         connection.execute("SAVEPOINT dms_pg_batch")
         stages.savepoint()
         try:
-            self._writer.write(segment, careful=False)
+            self._writer.write(segment, self.progress, careful=False)
         except (UniqueViolation, ExclusionViolation):
             connection.execute("ROLLBACK TO SAVEPOINT dms_pg_batch")
             stages.rolled_back()
-            self._writer.write(segment, careful=True)
+            self._writer.write(segment, self.progress, careful=True)
         connection.execute("RELEASE SAVEPOINT dms_pg_batch")
 
     def _truncate(self, step: Emptied) -> None:

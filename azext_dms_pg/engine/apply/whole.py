@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from azext_dms_pg.engine.apply.account import account_for
 from azext_dms_pg.engine.apply.stage import StageColumn, copy_into, only, table
-from azext_dms_pg.engine.faults import ApplyError
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,10 +40,15 @@ DELETE FROM {target} AS t
 
 
 def delete_whole(
-    session: psycopg.Connection[Any], stages: Stages, layout: Layout, delta: WholeDelta
+    session: psycopg.Connection[Any],
+    stages: Stages,
+    layout: Layout,
+    delta: WholeDelta,
+    progress: int,
 ) -> None:
     """Remove the rows that went.
 
+    :param progress: where the target stands.
     :raises ApplyError: there are not as many of them on the target.
     """
     going = {row: -count for row, count in delta.rows.items() if count < 0}
@@ -65,14 +70,7 @@ def delete_whole(
     session.execute("SET LOCAL enable_hashjoin = on")
     done = session.execute(statement).rowcount
     session.execute("SET LOCAL enable_hashjoin = off")
-    if done != expected:
-        raise ApplyError(
-            f"DELETE on {layout.target}: {expected} rows went on the source, {done} were found on "
-            "the target.",
-            f"Somebody else changed {layout.target} on the target, a trigger there did, or the "
-            "source truncated the table while it was being copied. Cancel the task and begin anew.",
-            label=layout.label,
-        )
+    account_for(layout, "DELETE", expected, done, progress)
 
 
 def insert_whole(session: psycopg.Connection[Any], layout: Layout, delta: WholeDelta) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from azext_dms_pg.engine.apply.account import account_for
 from azext_dms_pg.engine.apply.stage import StageColumn, copy_into, only, table
 from azext_dms_pg.engine.apply.whole import delete_whole, insert_whole
 from azext_dms_pg.engine.changes.collapse import KeyedDelta, NetEffect, WholeDelta
-from azext_dms_pg.engine.faults import ApplyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,13 +36,16 @@ class Writer:
         self._stages = stages
         self.writing: Layout | None = None
         """The table of the statement that runs, for error messages."""
+        self._progress = 0
 
-    def write(self, segment: Segment, *, careful: bool) -> None:
+    def write(self, segment: Segment, progress: int, *, careful: bool) -> None:
         """Apply a segment.
 
+        :param progress: where the target stands; tells which tables may lack rows still.
         :param careful: delete and write anew instead of UPDATE.
         :raises ApplyError: a statement hit more or fewer rows than the source's did.
         """
+        self._progress = progress
         nets = {
             layout: delta.net(careful=careful or layout.rewrites)
             for layout, delta in segment.deltas.items()
@@ -54,7 +57,7 @@ class Writer:
             if isinstance(delta, WholeDelta)
         }
         moved = [
-            (layout, self._fetch(layout, number, known, rows), len(rows))
+            (layout, *self._fetch(layout, number, known, rows))
             for number, (layout, known, rows) in enumerate(_moves(nets))
         ]
         self._take_away(nets, wholes)
@@ -70,7 +73,7 @@ class Writer:
                 self._delete(layout, net.deletes)
         for layout, whole in wholes.items():
             self.writing = layout
-            delete_whole(self._session, self._stages, layout, whole)
+            delete_whole(self._session, self._stages, layout, whole, self._progress)
 
     def _change(self, nets: dict[Layout, NetEffect]) -> None:
         for layout, net in nets.items():
@@ -103,7 +106,7 @@ class Writer:
                 only(layout), stage, _same_key(layout)
             ),
         )
-        _expect(layout, "DELETE", len(keys), done)
+        self._expect(layout, "DELETE", len(keys), done)
 
     def _update(self, layout: Layout, known: tuple[int, ...], rows: list[bytes]) -> None:
         """Set the columns at the known positions, the key's excepted."""
@@ -127,13 +130,13 @@ class Writer:
                 only(layout), assignments, stage, _same_key(layout)
             ),
         )
-        _expect(layout, "UPDATE", len(rows), done)
+        self._expect(layout, "UPDATE", len(rows), done)
 
     def _insert(self, layout: Layout, rows: list[bytes]) -> None:
         self.writing = layout
         names = [column.name for column in layout.columns]
         done = copy_into(self._session, table(layout), names, layout.codec, rows)
-        _expect(layout, "INSERT", len(rows), done)
+        self._expect(layout, "INSERT", len(rows), done)
 
     def _fetch(
         self,
@@ -141,8 +144,8 @@ class Writer:
         number: int,
         known: tuple[int, ...],
         moves: list[tuple[bytes, list[bytes]]],
-    ) -> sql.Identifier:
-        """Put rows together from new values and the target's: a stage of complete rows."""
+    ) -> tuple[sql.Identifier, int]:
+        """Put rows together from new values and the target's: a stage of so many complete rows."""
         self.writing = layout
         codec = layout.codec
         keys = [StageColumn(f"k{at}", layout.columns[at]) for at in layout.key]
@@ -171,8 +174,8 @@ class Writer:
                 _same_key(layout, [each.name for each in keys]),
             ),
         )
-        _expect(layout, "UPDATE", len(moves), done)
-        return complete
+        self._expect(layout, "UPDATE", len(moves), done)
+        return complete, done
 
     def _insert_moved(self, layout: Layout, stage: sql.Identifier, count: int) -> None:
         self.writing = layout
@@ -190,7 +193,10 @@ class Writer:
                 stage,
             ),
         )
-        _expect(layout, "UPDATE", count, done)
+        self._expect(layout, "UPDATE", count, done)
+
+    def _expect(self, layout: Layout, operation: str, expected: int, done: int) -> None:
+        account_for(layout, operation, expected, done, self._progress)
 
     def _run(self, layout: Layout, statement: sql.Composed) -> int:
         """Run a statement that joins a stage to the target; how many rows it hit.
@@ -233,15 +239,3 @@ def _same_key(layout: Layout, names: list[str] | None = None) -> sql.Composed:
         )
         for column, name in zip(columns, names or [column.name for column in columns], strict=True)
     )
-
-
-def _expect(layout: Layout, operation: str, expected: int, done: int) -> None:
-    """:raises ApplyError: source and target are no longer the same (hazard 3)."""
-    if done != expected:
-        raise ApplyError(
-            f"{operation} on {layout.target}: {expected} rows changed on the source, {done} were "
-            "found on the target.",
-            f"Somebody else changed {layout.target} on the target, a trigger there did, or the "
-            "source truncated the table while it was being copied. Cancel the task and begin anew.",
-            label=layout.label,
-        )

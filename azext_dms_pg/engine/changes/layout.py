@@ -53,6 +53,7 @@ class Layout:
     :param key: positions in ``columns``.
     :param rest: insertable columns of the target that the stream does not have.
     :param indexed: the target finds the key through a unique index.
+    :param sparse_until: as of ``Loaded``.
     """
 
     route: Route
@@ -65,6 +66,7 @@ class Layout:
     matching: Matching
     binary: bool
     indexed: bool
+    sparse_until: int
 
     @property
     def label(self) -> Name:

@@ -74,6 +74,7 @@ class Layouts:
         picked = tuple(picks.values())
         names = [column.name for column in picked]
         here = {relation.columns[at].name: column.name for at, column in picks.items()}
+        loaded = self._plan.loaded.get(route.source.oid)
         key = tuple(here.get(name, name) for name in key or _key(relation, route, here))
         if not set(key) <= set(names):
             raise _drift(relation, route, f"The target's key columns {key!r} are not in the stream")
@@ -92,6 +93,7 @@ class Layouts:
             matching=_matching(relation, route, key),
             binary=self._plan.binary_stream,
             indexed=any(unique <= set(key) for unique in table.unique),
+            sparse_until=loaded.sparse_until if loaded is not None else 0,
         )
 
     def partition_condition(self, route: Route) -> str | None:

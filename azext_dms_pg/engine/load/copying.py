@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.load.budget import Budget
 from azext_dms_pg.engine.load.lane import Ends, Lane, open_snapshot
-from azext_dms_pg.engine.load.measure import check_unchanged, measure
+from azext_dms_pg.engine.load.measure import check_unchanged, measure, wal_position
 from azext_dms_pg.engine.load.parts import Unit, cut
 from azext_dms_pg.engine.load.tally import Flight, Tally
 from azext_dms_pg.engine.values import LoadProgress, Plan, SnapshotHandle
@@ -60,8 +60,13 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
     copiers: Budget,
     report: Report,
     stopping: Stopping,
-) -> None:
+) -> dict[int, int]:
     """Copy all routes of the plan as of the snapshot. Their targets must be empty.
+
+    Returned are source tables (OIDs) whose file was written anew meanwhile, each with the WAL's
+    end thereafter. That is most likely a TRUNCATE, which even older snapshots see at once: the
+    table was copied empty, and changes it had before that position speak of rows that are not
+    there. The TRUNCATE itself is on its way in the stream.
 
     :param copiers: how many COPYs run at a time, over all processes of the task.
     :param report: called with every table's progress, at most about twice a second.
@@ -86,7 +91,8 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
         part.route.source.oid for unit in units for part in unit.parts if part.column == "ctid"
     }
     with connect(source, "source", "measure") as connection:
-        check_unchanged(connection, plan, measured.prints, by_block)
+        anew = check_unchanged(connection, plan, measured.prints, by_block)
+        return dict.fromkeys(anew, wal_position(connection))
 
 
 class _Job:

@@ -71,8 +71,10 @@ def check_unchanged(
     plan: Plan,
     before: Mapping[int, Print],
     cut_by_block: Iterable[int],
-) -> None:
-    """Make sure that no table was rewritten since ``before`` was taken.
+) -> frozenset[int]:
+    """Make sure that no table was rewritten since ``before`` was taken, where that does harm.
+
+    Returned are those whose file is another one although no harm was done.
 
     :param connection: must read the present, not the snapshot.
     :param cut_by_block: OIDs of tables that were copied in ranges of blocks.
@@ -83,13 +85,14 @@ def check_unchanged(
     except psycopg.Error as error:
         raise translate(error, "source", "checking the tables") from error
     by_block = set(cut_by_block)
+    anew: set[int] = set()
     for route in plan.routes:
         oid = route.source.oid
         old = before.get(oid)
         new = now[oid][1] if oid in now else None
         altered = old is None or new is None or old.columns != new.columns
-        moved = old is not None and new is not None and oid in by_block and old.file != new.file
-        if altered or moved:
+        moved = old is not None and new is not None and old.file != new.file
+        if altered or (moved and oid in by_block):
             raise MigrationError(
                 f"Table {route.source.name} was {'altered' if altered else 'rewritten'} on the "
                 "source while it was copied, so the copy cannot be trusted.",
@@ -97,6 +100,19 @@ def check_unchanged(
                 "selected tables until it is done.",
                 code="SnapshotLost",
             )
+        if moved:
+            anew.add(oid)
+    return frozenset(anew)
+
+
+def wal_position(connection: psycopg.Connection[Any]) -> int:
+    """Where the source's WAL ends: everything visible now was committed before."""
+    query = statement("replication", "insert_position", connection.info.server_version)
+    try:
+        row = connection.execute(query.encode()).fetchone()
+    except psycopg.Error as error:
+        raise translate(error, "source", "checking the tables") from error
+    return 0 if row is None else int(row[0])
 
 
 def _read(

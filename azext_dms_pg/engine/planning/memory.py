@@ -49,6 +49,7 @@ def remember(plan: Plan) -> str:
             "file": table.file,
             "types": list(table.types.items()),
             "generated": sorted(table.generated),
+            "sparse_until": table.sparse_until,
         }
         for oid, table in plan.loaded.items()
     ]
@@ -84,6 +85,7 @@ def recall(text: str) -> Memory:
                 file=table["file"],
                 types=dict(table["types"]),
                 generated=frozenset(table["generated"]),
+                sparse_until=table.get("sparse_until", 0),
             )
             for table in kept.get("loaded", ())
         },

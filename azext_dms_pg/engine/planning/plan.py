@@ -123,6 +123,18 @@ def as_loaded(plan: Plan, files: Mapping[int, int]) -> Plan:
     )
 
 
+def with_sparse(plan: Plan, positions: Mapping[int, int]) -> Plan:
+    """The plan of a load that has ended.
+
+    :param positions: by OID: up to where rows of the table may be missing, see ``Loaded``.
+    """
+    loaded = {
+        oid: replace(table, sparse_until=positions.get(oid, 0))
+        for oid, table in plan.loaded.items()
+    }
+    return replace(plan, loaded=loaded)
+
+
 def choose_plugin(source: Survey, published: Iterable[Relation]) -> str:
     """``pgoutput`` where the user may create the publication it needs, else ``test_decoding``."""
     server = source.server

@@ -67,13 +67,14 @@ def compare(
 
     for text, reason in type_steps(source, target, _types(plan, now)):
         add(None, text, reason)
+    renamings: list[tuple[Name, str]] = []
     for begun in plan.begun:
         relation = now.get(begun.oid)
         if relation is None:
             continue
         goal, renaming = _goal(relation, begun, goals.get(begun.oid, begun.name), target)
         if renaming:
-            add(relation.name, renaming, "the source's table has another name now", urgent=True)
+            renamings.append((relation.name, renaming))
         if goal is None:
             if not renaming:
                 text = f"-- The target has no table {qualified(relation.name)}: bring it over with"
@@ -88,6 +89,9 @@ def compare(
         generated = loaded.generated if loaded else frozenset()
         for step in column_steps(relation, begun, goal, Sides(source, target, facts), generated):
             add(relation.name, step.statement, step.reason, urgent=step.urgent)
+    # Last: what is done to a table's columns calls it by the name the target has for it now.
+    for name, renaming in renamings:
+        add(name, renaming, "the source's table has another name now", urgent=True)
     return tuple(found.values())
 
 

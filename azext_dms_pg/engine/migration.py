@@ -383,7 +383,8 @@ def _worth_another_try(failure: DmsPgError) -> bool:
     if isinstance(failure, ServerError):
         return failure.retryable
     # A lost snapshot cannot be had again, but the load can begin anew with another slot.
-    return failure.code in {"StateDiskFull", "SnapshotLost"}
+    # A table with another name on the source is waited for, as it is while changes are followed.
+    return failure.code in {"StateDiskFull", "SnapshotLost", "TargetTableMissing"}
 
 
 def _filled(plan: Plan) -> set[tuple[Name, bool]]:

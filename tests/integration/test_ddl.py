@@ -42,6 +42,11 @@ CASES = {
         'UPDATE "The Table" SET v = NULL WHERE id = 1',
         ['ALTER TABLE public."The Table" ALTER COLUMN v DROP NOT NULL'],
     ),
+    "another table": (
+        'ALTER TABLE "The Table" RENAME TO moved; ALTER TABLE moved ADD COLUMN more int',
+        "INSERT INTO moved VALUES (11, 'v', 'blue', 1, 7)",
+        ['ALTER TABLE public."The Table" ADD COLUMN more', "RENAME TO moved"],
+    ),
     "another name": (
         'ALTER TABLE "The Table" RENAME COLUMN v TO renamed',
         "UPDATE \"The Table\" SET renamed = 'w' WHERE id = 1",
@@ -167,6 +172,26 @@ def test_the_replica_identity_changes(mover: Mover, source: Database, target: Da
         source.run("UPDATE moving SET v = v || 'x' WHERE id % 3 = 0")
         source.run("UPDATE moving SET u = u + 1000, id = id + 1000 WHERE id % 5 = 0")
         source.run("DELETE FROM moving WHERE id = (SELECT min(id) FROM moving)")
+    task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text
+
+
+def test_a_restart_while_a_table_has_another_name(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """The plan that is made anew has no place for it: waited for, as without a restart."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("ALTER TABLE other RENAME TO another; INSERT INTO another VALUES (1)")
+    _paused(task)
+    mover.close()
+    task.backend.tasks.restart(task.where)
+    target.run(_paused(task))
+    task.ready()
     task.finish()
     report = task.compare(catalogue_before=None)
     assert report.clean, report.text

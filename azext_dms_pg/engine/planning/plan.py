@@ -292,10 +292,12 @@ def _unlogged(name: Name) -> BeyondMendingError:
 def _gone(target: Survey, name: Name, former: Name) -> MigrationError:
     if former in target.by_name:
         message = f"Table {former} is called {name} on the source now, but not on the target."
-        action = f"Run on the target: {rename_table(former, name)} Then restart the task."
+        action = f"Run on the target, then the task goes on by itself: {rename_table(former, name)}"
     else:
         message = f"The target has no table {name} any more."
-        action = "Create it as it is on the source and restart the task, or cancel the task."
+        action = (
+            "Create it as it is on the source, and the task goes on by itself; or cancel the task."
+        )
     return MigrationError(message, action, code="TargetTableMissing")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.migrate import Mover
+from tests.support.databases import Database
+from tests.support.migrate import Login, Mover
 
 
 @pytest.fixture
@@ -16,3 +18,16 @@ def mover(tmp_path: Path) -> Iterator[Mover]:
     made = Mover(tmp_path / "dms-pg")
     yield made
     made.close()
+
+
+@pytest.fixture
+def replicator(source: Database) -> Iterator[Login]:
+    """REPLICATION and SELECT on the source, nothing else: others' sessions are NULLs to it."""
+    login = Login(f"role_{secrets.token_hex(4)}", secrets.token_urlsafe(12))
+    source.run(
+        f"CREATE ROLE {login.user} LOGIN REPLICATION PASSWORD '{login.password}';"
+        f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {login.user};"
+        f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO {login.user}"
+    )
+    yield login
+    source.run(f"DROP OWNED BY {login.user}; DROP ROLE {login.user}")

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from azext_dms_pg.engine.cutover import rest
 from azext_dms_pg.engine.values import Fence, FencePassed
+from azext_dms_pg.model.connection import Connection, Secret
+from azext_dms_pg.model.states import MigrationState
 from azext_dms_pg.postgres.connect import connect
 from tests.support.databases import Database
 from tests.support.loading import reach
-from tests.support.migrate import Mover
+from tests.support.migrate import Login, Mover
+
+
+@pytest.fixture(params=["superuser", "replicator"])
+def login(request: pytest.FixtureRequest) -> Login | None:
+    """Who may see everything, and who sees of others' sessions nearly nothing."""
+    return request.getfixturevalue("replicator") if request.param == "replicator" else None
 
 
 def test_an_open_transaction_is_waited_for(
-    mover: Mover, source: Database, target: Database
+    mover: Mover, source: Database, target: Database, login: Login | None
 ) -> None:
     for database in (source, target):
         database.run("CREATE TABLE t (id int PRIMARY KEY)")
-    task = mover.start(source, target)
+    task = mover.start(source, target, source_login=login)
     task.ready()
     with source.connect(autocommit=False) as writer:
         writer.execute("INSERT INTO t VALUES (1)")
@@ -31,6 +41,12 @@ def test_an_open_transaction_is_waited_for(
     assert target.run("SELECT id FROM t ORDER BY id") == [(1,), (2,)]
     assert not {item["code"] for item in task.findings() if item["severity"] == "warning"}
     assert task.problem() == ""
+
+
+def _reach(source: Database, login: Login | None) -> Connection:
+    if login is None:
+        return reach(source)
+    return replace(reach(source), user=login.user, password=Secret(login.password))
 
 
 class _Told:
@@ -52,7 +68,28 @@ class _Told:
         self.events.append((code, texts["message"]))
 
 
-def test_one_that_never_ends_is_told(source: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_slot_waits_for_an_open_transaction(
+    mover: Mover, source: Database, target: Database, login: Login | None
+) -> None:
+    """``show`` says whom it waits for (hazard 5)."""
+    for database in (source, target):
+        database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    with source.connect(autocommit=False) as writer:
+        writer.execute("INSERT INTO t VALUES (1)")
+        pid = writer.info.backend_pid
+        task = mover.start(source, target, source_login=login)
+        task.until(lambda: f"process {pid} " in task.problem(), f"a wait for {pid}")
+        assert task.state == MigrationState.INITIALIZING
+        writer.commit()
+    task.ready()
+    assert task.problem() == ""
+    task.finish()
+    assert target.run("SELECT id FROM t") == [(1,)]
+
+
+def test_one_that_never_ends_is_told(
+    source: Database, monkeypatch: pytest.MonkeyPatch, login: Login | None
+) -> None:
     """Who holds the cutover up for ever is named, and the cutover goes on."""
     monkeypatch.setattr(rest, "_OPEN_PATIENCE", 0.5)
     source.run("CREATE TABLE t (id int)")
@@ -61,7 +98,7 @@ def test_one_that_never_ends_is_told(source: Database, monkeypatch: pytest.Monke
     passed = FencePassed(Fence(nonce="", xid=0, lsn=1), 0)
     with (
         source.connect(autocommit=False) as writer,
-        connect(reach(source), "source") as session,
+        connect(_reach(source, login), "source") as session,
     ):
         writer.execute("INSERT INTO t VALUES (1)")
         pid = writer.info.backend_pid

@@ -27,7 +27,9 @@ select current_setting('server_version_num')::int as version,
        has_database_privilege(d.oid, 'CREATE') as create,
        (select count(*) from pg_stat_replication) as senders,
        (select count(*) from pg_stat_activity
-         where backend_type = 'client backend'                      -- since 10
+         -- Of others' sessions most roles see no type.              -- since 10
+         where coalesce(backend_type = 'client backend',            -- since 10
+                        datid is not null and usesysid is not null) -- since 10
        ) as backends,
        -- A rough figure is all that is needed, and some databases hold a hundred million.
        (select count(*) from (select 1 from pg_largeobject_metadata limit 100000) l) as large_objects

@@ -5,7 +5,8 @@
 SELECT a.pid, coalesce(wanted.relation::pg_catalog.regclass::text, ''),
        coalesce(b.pid, 0),
        coalesce(b.usename::text, ''), coalesce(b.application_name, ''), coalesce(b.state, ''),
-       coalesce(pg_catalog.date_trunc('second', b.xact_start)::text, ''), coalesce(b.query, ''),
+       coalesce(pg_catalog.date_trunc('second', b.xact_start)::text, ''),
+       coalesce(nullif(b.query, '<insufficient privilege>'), ''),
        coalesce((SELECT pg_catalog.string_agg(pg_catalog.quote_literal(p.gid), ', ' ORDER BY p.gid)
                    FROM pg_catalog.pg_prepared_xacts p
                   WHERE b.pid IS NULL AND p.database = pg_catalog.current_database()), '')

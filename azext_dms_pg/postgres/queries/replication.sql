@@ -13,32 +13,45 @@ SELECT s.plugin::text, s.database::text, s.active_pid,
   FROM pg_catalog.pg_replication_slots s
  WHERE s.slot_name::text = %(name)s::text
 
+-- A role without rights of monitoring sees of others' sessions in pg_stat_activity who they are and
+-- their transaction ids, and NULL for all else: xact_start, state, wait_event, backend_type. No
+-- condition below may drop a row for such a NULL. pg_locks shows everybody everything.
+
 -- Everything with a transaction id that was there when we looked may hold the slot up; ourselves
--- and what is done in a moment are left out. Prepared transactions have no process.
+-- and what is done in a moment are left out. Where its beginning is not to be seen, it counts if it
+-- is what the slot waits for, or older. Prepared transactions have no process.
 -- name: blockers
-SELECT pg_catalog.format('process %%s (%%s, %%s, since %%s)', a.pid,
-                         coalesce(nullif(a.application_name, ''), 'no application name'),
-                         a.state, pg_catalog.date_trunc('second', a.xact_start))
+SELECT pg_catalog.format('process %%s (%%s)', a.pid,
+                         pg_catalog.concat_ws(', ',
+                             coalesce(nullif(a.application_name, ''), 'no application name'),
+                             a.state,
+                             'since ' || pg_catalog.date_trunc('second', a.xact_start)))
   FROM pg_catalog.pg_stat_activity a
  WHERE a.backend_xid IS NOT NULL
    AND a.pid <> %(pid)s
-   AND a.xact_start < pg_catalog.clock_timestamp() - interval '2 seconds'
+   AND CASE WHEN a.xact_start IS NULL
+            THEN pg_catalog.age(a.backend_xid) >= (
+                 SELECT pg_catalog.min(pg_catalog.age(w.transactionid)) FROM pg_catalog.pg_locks w
+                  WHERE w.pid = %(pid)s AND w.locktype = 'transactionid' AND NOT w.granted)
+            ELSE a.xact_start < pg_catalog.clock_timestamp() - interval '2 seconds' END
  UNION ALL
 SELECT pg_catalog.format('prepared transaction %%L (since %%s)', p.gid,
                          pg_catalog.date_trunc('second', p.prepared))
   FROM pg_catalog.pg_prepared_xacts p
 
--- Who has written something in this database that is not committed; autovacuum's are no rows.
+-- Who has written something in this database that is not committed; autovacuum's are no rows, and
+-- its workers are nobody's sessions.
 -- name: open_transactions
-SELECT pg_catalog.format('process %%s (%%s, since %%s)', a.pid,
-                         coalesce(nullif(a.application_name, ''), 'no application name'),
-                         pg_catalog.date_trunc('second', a.xact_start))
+SELECT pg_catalog.format('process %%s (%%s)', a.pid,
+                         pg_catalog.concat_ws(', ',
+                             coalesce(nullif(a.application_name, ''), 'no application name'),
+                             'since ' || pg_catalog.date_trunc('second', a.xact_start)))
   FROM pg_catalog.pg_stat_activity a
  WHERE a.backend_xid IS NOT NULL
    AND a.pid <> pg_catalog.pg_backend_pid()
    AND a.datname = pg_catalog.current_database()
-   AND a.backend_type <> 'autovacuum worker'                                    -- since 10
-   AND a.query NOT LIKE 'autovacuum:%%'                                         -- until 9
+   AND a.usesysid IS NOT NULL                                                   -- since 10
+   AND coalesce(a.query, '') NOT LIKE 'autovacuum:%%'                           -- until 9
  UNION ALL
 SELECT pg_catalog.format('prepared transaction %%L (since %%s)', p.gid,
                          pg_catalog.date_trunc('second', p.prepared))

@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from azext_dms_pg.engine.deferral import defer, restore_indexes
+from azext_dms_pg.engine.deferral import IndexBuilder, defer, restore_indexes
 from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.load.budget import Budget
 from azext_dms_pg.engine.planning.plan import make_plan
@@ -49,8 +49,10 @@ def full_load(
         defer(at_target, plan, NAME, settings)
         publication.create(at_source, NAME, plan.published)
         stages["prepared"] = time.monotonic() - started
+        jobs = settings.index_jobs
         with (
             tempfile.TemporaryDirectory() as slots,
+            IndexBuilder(at_target, target, NAME, jobs, lambda: False) as builder,
             replication.create_slot(source, NAME, plan.plugin) as session,
         ):
             stages["slot"] = time.monotonic() - started
@@ -65,6 +67,7 @@ def full_load(
                 Budget(Path(slots), settings.parallel_tables),
                 reports.append,
                 lambda: False,
+                builder.loaded,
             )
         stages["loaded"] = time.monotonic() - started
         restore_indexes(at_target, target, NAME, settings)

@@ -22,7 +22,7 @@ import psycopg
 
 from azext_dms_pg.engine.board import Board
 from azext_dms_pg.engine.cutover import finishing
-from azext_dms_pg.engine.deferral import defer, restore_indexes
+from azext_dms_pg.engine.deferral import IndexBuilder, defer, restore_indexes
 from azext_dms_pg.engine.drift.looking import Looking
 from azext_dms_pg.engine.drift.proof import files_in_snapshot
 from azext_dms_pg.engine.drift.statements import drift
@@ -278,9 +278,18 @@ class Migration:
             checkpoint.empty_filled(target, job.id)
         if plan.plugin == "pgoutput":
             publication.create(source, job.source_object, plan.published)
-        with replication.create_slot(
-            job.source, job.source_object, plan.plugin, self._waiting_for_slot, self._requests.check
-        ) as session:
+        stopping, settings = self._requests.stopping, job.settings
+        with (
+            # Ends after the slot's session: an index under way must not hold the snapshot.
+            IndexBuilder(target, job.target, job.id, settings.index_jobs, stopping) as builder,
+            replication.create_slot(
+                job.source,
+                job.source_object,
+                plan.plugin,
+                self._waiting_for_slot,
+                self._requests.check,
+            ) as session,
+        ):
             if not as_planned(source, plan):
                 raise _GoOnError("the source's tables changed while the slot was made")
             handle = session.handle
@@ -296,10 +305,11 @@ class Migration:
                 job.source,
                 job.target,
                 job.id,
-                job.settings,
-                Budget(job.slots, job.settings.parallel_tables),
+                settings,
+                Budget(job.slots, settings.parallel_tables),
                 self._board.load,
-                self._requests.stopping,
+                stopping,
+                builder.loaded,
             )
             self._requests.check()
             # Hours may have passed: what we hold of the target may be long dead, and must not
@@ -307,6 +317,7 @@ class Migration:
             with connect(job.target, "target") as fresh, fresh.transaction():
                 checkpoint.keep_plan(fresh, job.id, remember(with_sparse(plan, sparse)))
                 checkpoint.set_phase(fresh, job.id, checkpoint.INDEXING)
+            journal.state(MigrationState.RUNNING, "building indexes")
 
     def _tell_loaded(self, target: Session, plan: Plan) -> None:
         """The board's last word on the load may have died with its worker; the target knows."""

@@ -9,6 +9,7 @@ run again.
 
 from __future__ import annotations
 
+from azext_dms_pg.engine.deferral.builder import IndexBuilder
 from azext_dms_pg.engine.deferral.defer import defer
 from azext_dms_pg.engine.deferral.restore import (
     restore_constraints,
@@ -16,4 +17,4 @@ from azext_dms_pg.engine.deferral.restore import (
     restore_indexes,
 )
 
-__all__ = ["defer", "restore_constraints", "restore_everything", "restore_indexes"]
+__all__ = ["IndexBuilder", "defer", "restore_constraints", "restore_everything", "restore_indexes"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.model.connection import Connection
     from azext_dms_pg.model.settings import MigrationSettings
+    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.postgres.transfer import Moved
 
 Report = Callable[[LoadProgress], None]
 Stopping = Callable[[], bool]
+Finished = Callable[["Name"], None]
 
 _DISK_FULL = "53100"
 # Failures in a row of one unit, and the pauses between: about two minutes, which outlasts the
@@ -60,6 +62,7 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
     copiers: Budget,
     report: Report,
     stopping: Stopping,
+    finished: Finished = lambda _: None,
 ) -> dict[int, int]:
     """Copy all routes of the plan as of the snapshot. Their targets must be empty.
 
@@ -72,6 +75,7 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
     :param report: called with every table's progress, at most about twice a second.
     :param stopping: asked about ten times a second; once it is true the load ends within a second
         and everything not yet committed is rolled back.
+    :param finished: called, from any thread, with each target table once its rows are all there.
     :raises Interrupted: ``stopping()`` turned true.
     :raises MigrationError: code ``SnapshotLost`` when all must begin anew.
     :raises ServerError: a server refused for good.
@@ -85,7 +89,7 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
         part_bytes=settings.part_bytes,
         streams=settings.parallel_tables,
     )
-    job = _Job(ends, units, settings, copiers)
+    job = _Job(ends, units, settings, copiers, finished)
     job.run(report, stopping)
     by_block = {
         part.route.source.oid for unit in units for part in unit.parts if part.column == "ctid"
@@ -99,12 +103,20 @@ class _Job:
     """The units still to do, the threads that do them, and the first thing that went wrong."""
 
     def __init__(
-        self, ends: Ends, units: Sequence[Unit], settings: MigrationSettings, copiers: Budget
+        self,
+        ends: Ends,
+        units: Sequence[Unit],
+        settings: MigrationSettings,
+        copiers: Budget,
+        finished: Finished,
     ) -> None:
         self._ends = ends
         self._queue = deque(units)
         self._copiers = copiers
         self._tally = Tally(units)
+        self._finished = finished
+        # Parts each target table still waits for.
+        self._left = Counter(part.route.target.name for unit in units for part in unit.parts)
         self._ending = threading.Event()
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -170,6 +182,15 @@ class _Job:
                 return
             flight = self._tally.start(unit)
             self._tally.finish(flight, self._insist(lane, flight))
+            for table in self._complete(unit):
+                self._finished(table)
+
+    def _complete(self, unit: Unit) -> list[Name]:
+        """The tables for which this unit was the last."""
+        with self._lock:
+            self._left.subtract(part.route.target.name for part in unit.parts)
+            names = {part.route.target.name for part in unit.parts}
+            return [name for name in names if not self._left[name]]
 
     def _insist(self, lane: Lane, flight: Flight) -> Sequence[Moved]:
         """Copy a unit, again on new connections for as long as that may help."""

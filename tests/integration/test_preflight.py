@@ -196,6 +196,13 @@ CASES = [
         T + "CREATE TABLE i (PRIMARY KEY (id)) INHERITS (t)",
         T + "CREATE TABLE i (PRIMARY KEY (id)) INHERITS (t)",
     ),
+    Case(
+        "StreamAsText",
+        INFO,
+        T,
+        "CREATE TABLE t (id bigint PRIMARY KEY, v text)",
+        subject="public.t",
+    ),
     Case("SizeEstimate", INFO, T, T),
 ]
 

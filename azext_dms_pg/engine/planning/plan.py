@@ -29,7 +29,7 @@ TEST_DECODING = "test_decoding"
 
 # First versions with publications, and with binary values and messages in pgoutput.
 _PUBLICATIONS = 100000
-_BINARY = 140000
+BINARY_STREAM = 140000
 # First version that publishes a partitioned table together with its partitions, also later ones.
 _PUBLISHED_ROOTS = 130000
 
@@ -80,6 +80,7 @@ def resume_plan(
         empty_roots=memory.empty_roots,
         loaded=memory.loaded,
         accepted=memory.accepted,
+        membership=memory.membership,
     )
     return _complete(plan, memory.plugin, _published(source, leaves, roots, empty), entries)
 
@@ -219,7 +220,7 @@ def _complete(
 ) -> Plan:
     binary = (
         plugin == PGOUTPUT
-        and plan.source_version >= _BINARY
+        and plan.source_version >= BINARY_STREAM
         and all(route_.binary for route_ in plan.routes)
     )
     return replace(plan, plugin=plugin, binary_stream=binary, published=published, begun=begun)
@@ -262,7 +263,10 @@ def _present(
         if relation.oid in begun:
             if relation.persistence != "p":
                 raise _unlogged(relation.name)
-            leaves.append((relation, begun[relation.oid].label))
+            former = begun[relation.oid]
+            if former.label != former.name and not above and follows_roots(source, memory):
+                raise detached(relation.name, former.label)
+            leaves.append((relation, former.label))
         elif above and relation.kind is RelKind.TABLE:
             if relation.persistence == "p":
                 leaves.append((relation, labels[above[-1]]))
@@ -270,6 +274,22 @@ def _present(
             raise _replaced(relation.name)
     leaves.sort(key=lambda leaf: (leaf[1], leaf[0].name))
     return tuple(leaves)
+
+
+def follows_roots(source: Survey, memory: Memory) -> bool:
+    """Whether the stream brings a partition's changes for as long as it is one."""
+    return memory.plugin == PGOUTPUT and source.server.version >= _PUBLISHED_ROOTS
+
+
+def detached(name: Name, label: Name) -> BeyondMendingError:
+    return BeyondMendingError(
+        f"{name} is not a partition of {label} any more on the source: since it was detached the "
+        f"change stream does not bring its changes, and the target still has its rows in {label}.",
+        "Attach it again on the source (its table is then compared in full at the cutover), or "
+        "drop it there if nobody needs it; then run az dms project task restart. Or cancel the "
+        "task and begin anew.",
+        code="PartitionDetached",
+    )
 
 
 def _replaced(name: Name) -> BeyondMendingError:

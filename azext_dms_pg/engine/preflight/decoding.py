@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.planning.plan import (
+    BINARY_STREAM,
     PGOUTPUT,
     TEST_DECODING,
     choose_plugin,
@@ -236,6 +237,24 @@ def text_encoding(case: Case) -> Iterator[Finding]:
         )
 
 
+def text_stream(case: Case) -> Iterator[Finding]:
+    """One table that cannot travel in binary form makes the stream text for all."""
+    plan = case.plan
+    possible = plan.plugin == PGOUTPUT and case.settings.binary
+    if not possible or plan.source_version < BINARY_STREAM or plan.binary_stream:
+        return
+    first, *more = dict.fromkeys(route.label for route in plan.routes if not route.binary)
+    others = f" and {len(more)} more" if more else ""
+    yield info(
+        "StreamAsText",
+        qualified(first),
+        f"Changes of all tables are sent as text, because {qualified(first)}{others} cannot travel "
+        "in PostgreSQL's binary format: a column's type is not the same on both sides, or its "
+        "binary form means something else there.",
+        "Nothing has to be done; text is as exact, and slower.",
+    )
+
+
 def truncates(case: Case) -> Iterator[Finding]:
     if case.source.server.major < 11:  # noqa: PLR2004
         yield warning(
@@ -256,6 +275,7 @@ CHECKS: tuple[Check, ...] = (
     replication_right,
     publication_right,
     text_encoding,
+    text_stream,
     open_transactions,
     prepared_transactions,
     wal_kept,

@@ -11,24 +11,30 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from azext_dms_pg.engine.apply.bounds import Level, UnclearBoundError, condition
 from azext_dms_pg.engine.faults import ApplyError
+from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.relations import RelKind
+from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from azext_dms_pg.engine.values import Plan, Route
+    from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.postgres.relations import Relation
+
+_PARTITIONS_SINCE = 100000
 
 
 class Truncater:
     """Empties target tables.
 
-    :param condition: asks the source which rows a leaf holds, as SQL on its columns.
+    :param source: asked for the bounds of a leaf that shares its target table with others.
     """
 
-    def __init__(self, plan: Plan, condition: Callable[[Route], str | None]) -> None:
+    def __init__(self, plan: Plan, source: Connection) -> None:
         self._plan = plan
-        self._condition = condition
+        self._source = source
 
     def truncate(self, session: psycopg.Connection[Any], routes: tuple[Route, ...]) -> None:
         """Inside the caller's transaction.
@@ -49,10 +55,10 @@ class Truncater:
                     session.execute(sql.SQL("DELETE FROM {}").format(name))
             session.execute("RELEASE SAVEPOINT dms_pg_truncate")
         for route in parts:
-            # Prepared: what the source calls a condition can then be no second statement.
             session.execute(
-                sql.SQL("DELETE FROM {} WHERE {}").format(_named(route), self._rows_of(route)),
-                prepare=True,
+                sql.SQL("DELETE FROM {} WHERE {}").format(
+                    _named(route), self._rows_of(route, session)
+                )
             )
 
     def _sort(self, routes: tuple[Route, ...]) -> tuple[list[Route], list[Route]]:
@@ -72,17 +78,47 @@ class Truncater:
                 parts.append(route)
         return list(whole.values()), parts
 
-    def _rows_of(self, route: Route) -> sql.SQL:
-        condition = self._condition(route)
-        if condition is None or "satisfies_hash_partition" in condition:
+    def _rows_of(self, route: Route, session: psycopg.Connection[Any]) -> sql.Composable:
+        """The rows of a leaf, as the target can tell them."""
+        with connect(self._source, "source", "look") as asked, translated("source"):
+            levels = _levels(asked, route)
+            here = _orders(asked, route.source)
+        try:
+            found = condition(levels)
+            _check_order(levels, here, _orders(session, route.target))
+        except UnclearBoundError as why:
             raise ApplyError(
                 f"{route.source.name} was truncated on the source; on the target its rows are in "
-                f"{route.target.name} together with others, and cannot be told from them.",
+                f"{route.target.name} together with others ({why}), and cannot be told from them.",
                 "Cancel the task and begin anew. (To delete these rows by hand would not do: "
                 "later changes may have brought others like them.)",
                 label=route.label,
-            )
-        return sql.SQL(condition)  # the source's own partition bound
+            ) from None
+        return found
+
+
+def _check_order(levels: tuple[Level, ...], here: dict[str, str], there: dict[str, str]) -> None:
+    """:raises UnclearBoundError: a value between two bounds here may not be so on the target."""
+    for level in levels:
+        for key in level.keys if level.strategy == "r" else ():
+            if key is not None and here.get(key) != there.get(key):
+                raise UnclearBoundError(f"source and target sort the values of {key!r} differently")
+
+
+def _levels(source: psycopg.Connection[Any], route: Route) -> tuple[Level, ...]:
+    """From the leaf to its root; nothing for a table that is no partition."""
+    version = source.info.server_version
+    rows: list[Any] = []
+    if version >= _PARTITIONS_SINCE:
+        query = statement("apply", "partition_levels", version)
+        rows = source.execute(query, {"oid": route.source.oid}).fetchall()
+    return tuple(Level(row[0], tuple(row[1]), row[2], row[3], tuple(row[4])) for row in rows)
+
+
+def _orders(session: psycopg.Connection[Any], table: Relation) -> dict[str, str]:
+    """By column: by whose rules its values are ordered."""
+    query = statement("apply", "orders", session.info.server_version)
+    return dict(session.execute(query, {"oid": table.oid}).fetchall())
 
 
 def _named(route: Route) -> sql.Composed:

@@ -96,13 +96,6 @@ class Layouts:
             sparse_until=loaded.sparse_until if loaded is not None else 0,
         )
 
-    def partition_condition(self, route: Route) -> str | None:
-        """What tells the rows of a leaf from its siblings', as a condition on its columns."""
-        with connect(self._source, "source", "look") as session, translated("source"):
-            query = statement("apply", "partition_condition", session.info.server_version)
-            row = session.execute(query, {"oid": route.source.oid}).fetchone()
-        return row[0] if row else None
-
     def refuse_newcomer(self, oid: int, name: Name) -> None:
         """Look at a table the plan does not know before its rows are passed over.
 

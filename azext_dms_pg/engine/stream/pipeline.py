@@ -81,7 +81,7 @@ class Pipeline:
         session = self._open_session()
         try:
             progress = session.lock(stopping)
-            truncater = Truncater(course.plan, self._layouts.partition_condition)
+            truncater = Truncater(course.plan, course.source)
             self.applier = Applier(session, progress, truncater, self._open_session, self._tell)
             self.receiver = Receiver(
                 self._handoff,

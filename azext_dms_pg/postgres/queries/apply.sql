@@ -70,8 +70,56 @@ SELECT a.attnum::int4,
   FROM pg_catalog.pg_attribute a
  WHERE a.attrelid = %(oid)s AND a.attnum > 0
 
--- Which rows of a partitioned table a leaf held, as a condition on its columns (10+).
--- name: partition_condition
-SELECT pg_catalog.pg_get_partition_constraintdef(c.oid)
-  FROM pg_catalog.pg_class c
- WHERE c.oid = %(oid)s
+-- How rows find a leaf, level by level from it to its root (10+). Words of the source, which are
+-- read for their values and never run.
+-- name: partition_levels
+WITH RECURSIVE up (oid, parent, step) AS (
+    SELECT i.inhrelid, i.inhparent, 1 FROM pg_catalog.pg_inherits i WHERE i.inhrelid = %(oid)s
+     UNION ALL
+    SELECT i.inhrelid, i.inhparent, u.step + 1
+      FROM up u
+      JOIN pg_catalog.pg_class c ON c.oid = u.parent AND c.relispartition
+      JOIN pg_catalog.pg_inherits i ON i.inhrelid = u.parent
+)
+SELECT p.partstrat::text,
+       ARRAY(SELECT a.attname::text
+               FROM pg_catalog.unnest(p.partattrs::int2[]) WITH ORDINALITY AS k (number, place)
+               LEFT JOIN pg_catalog.pg_attribute a
+                 ON a.attrelid = u.parent AND a.attnum = k.number AND k.number <> 0
+              ORDER BY k.place),
+       NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(p.partclass::oid[]) AS k (class)
+                     JOIN pg_catalog.pg_opclass o ON o.oid = k.class
+                    WHERE NOT o.opcdefault OR o.oid >= 16384),
+       pg_catalog.pg_get_expr(c.relpartbound, c.oid),
+       ARRAY(SELECT pg_catalog.pg_get_expr(s.relpartbound, s.oid)
+               FROM pg_catalog.pg_inherits i
+               JOIN pg_catalog.pg_class s ON s.oid = i.inhrelid
+              WHERE i.inhparent = u.parent AND s.oid <> c.oid)
+  FROM up u
+  JOIN pg_catalog.pg_class c ON c.oid = u.oid
+  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = u.parent
+ ORDER BY u.step
+
+-- By whose rules the columns of a table are ordered: the collation's name, for the database's own
+-- its provider and locale; empty where all servers agree.
+-- name: orders
+SELECT a.attname::text,
+       CASE WHEN a.attcollation = 0 OR l.collname IN ('C', 'POSIX', 'ucs_basic') THEN ''
+            WHEN l.collname <> 'default' THEN pg_catalog.concat(n.nspname, '.', l.collname)
+            ELSE pg_catalog.concat_ws(' ',
+                   d.datlocprovider,                                                          -- since 15
+                   'c',                                                                       -- until 14
+                   CASE WHEN d.datlocprovider <> 'c' THEN coalesce(                           -- since 15
+                        pg_catalog.to_jsonb(d) ->> 'datlocale',                               -- since 15
+                        pg_catalog.to_jsonb(d) ->> 'daticulocale') ELSE                       -- since 15
+                   d.datcollate
+                   END                                                                        -- since 15
+                   )
+        END
+  FROM pg_catalog.pg_attribute a
+ CROSS JOIN pg_catalog.pg_database d
+  LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
+ WHERE a.attrelid = %(oid)s
+   AND d.datname = pg_catalog.current_database()
+   AND a.attnum > 0 AND NOT a.attisdropped

@@ -10,6 +10,7 @@ with recursive down (oid) as (
       from down d                                                   -- since 10
       join pg_inherits i on i.inhparent = d.oid                     -- since 10
       join pg_class c on c.oid = i.inhrelid and c.relispartition    -- since 10
+    select null::oid where false                                    -- until 9
 ), up (oid) as (
     select oid from down
     union
@@ -17,6 +18,7 @@ with recursive down (oid) as (
       from up u                                                     -- since 10
       join pg_class c on c.oid = u.oid and c.relispartition         -- since 10
       join pg_inherits i on i.inhrelid = u.oid                      -- since 10
+    select null::oid where false                                    -- until 9
 )
 select array_agg(oid) from up;
 

@@ -34,7 +34,7 @@ def test_cut(major: int, expected: str) -> None:
 @pytest.mark.parametrize("version", [90511, 90607, 100000, 110000, 150004, 180000])
 def test_statements_are_whole(version: int) -> None:
     """Nothing is left of the markers, and no list ends in a comma."""
-    for file in ("catalog", "deferral", "drift"):
+    for file in ("apply", "catalog", "deferral", "drift", "load", "locks", "replication"):
         text = files("azext_dms_pg.postgres").joinpath(f"queries/{file}.sql").read_text("utf-8")
         names = [line.removeprefix("-- name: ") for line in text.splitlines() if "-- name" in line]
         assert names

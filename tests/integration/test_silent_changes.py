@@ -72,6 +72,20 @@ def test_a_default_for_each_row(mover: Mover, source: Database, target: Database
     _fails(task, "OldRowsDiffer")
 
 
+def test_a_new_column_leaves_no_doubt(mover: Mover, source: Database, target: Database) -> None:
+    """Old rows hold nothing in it, or what the statement gives them: nobody is alarmed."""
+    task = _begin(mover, source, target)
+    source.run("ALTER TABLE t ADD COLUMN n int, ADD COLUMN d int NOT NULL DEFAULT 7")
+    source.run("INSERT INTO t VALUES (11, 1, 1, 1, 1, 1)")
+    text = _mend(task)
+    assert "already there" not in text
+    assert "begin anew" not in text
+    task.ready()
+    task.cutover()
+    _ends_equal(task)
+    assert "TableRewritten" not in {finding["code"] for finding in task.findings()}
+
+
 def test_a_default_that_was_another_one_here(
     mover: Mover, source: Database, target: Database
 ) -> None:

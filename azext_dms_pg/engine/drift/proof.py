@@ -9,6 +9,7 @@ look alike and are harmless, so such tables are compared, not condemned.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import psycopg
 
@@ -45,12 +46,18 @@ class Attribute:
     missing: str | None
 
 
-def files_in_snapshot(job: Job, snapshot: str, plan: Plan) -> dict[int, int]:
-    """``relfilenode`` of the plan's tables as the snapshot that will be loaded has them."""
+@contextmanager
+def reading(job: Job, snapshot: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session that sees the source as the snapshot that will be loaded has it."""
     with connect(job.source, "source", "look") as session, translated("source"):
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
-        return _files(session, [route.source.oid for route in plan.routes])
+        yield session
+
+
+def files_of(session: psycopg.Connection[Any], plan: Plan) -> dict[int, int]:
+    """``relfilenode`` of the plan's tables."""
+    return _files(session, [route.source.oid for route in plan.routes])
 
 
 def suspects(
@@ -104,7 +111,11 @@ def _changed(
             if column.name in former:
                 return f"column {column.name} was made anew"
             other = there.get(column.name)
-            if other is None or other.missing != column.missing or column.name in further:
+            if other is None:
+                # The statement that adds it gives older rows what they hold here; where a default
+                # was computed for each row, the table's file was written anew.
+                continue
+            if other.missing != column.missing or column.name in further:
                 return f"column {column.name} is new and older rows hold a value in it"
         elif column.number in loaded.generated and not column.generated:
             return f"column {column.name} is not generated any more"

@@ -45,3 +45,24 @@ def test_a_new_partition(
     )
     summary = "SELECT md5(string_agg(e::text, ',' ORDER BY id, day)) FROM events e"
     assert target.value(summary) == source.value(summary)
+
+
+def test_a_new_partition_and_a_new_column(mover: Mover, source: Database, target: Database) -> None:
+    """The column is asked for once, with the value that older rows hold."""
+    source.run(SCHEMA + ROWS)
+    target.run(SCHEMA + "CREATE TABLE events_rest PARTITION OF events DEFAULT")
+    task = mover.start(source, target)
+    task.ready()
+    source.run("ALTER TABLE events ADD COLUMN more int NOT NULL DEFAULT 7")
+    source.run("ALTER TABLE events ALTER COLUMN more SET DEFAULT 8")
+    source.run("CREATE TABLE events_0 PARTITION OF events FOR VALUES FROM (20) TO (30)")
+    source.run("INSERT INTO events SELECT i, 20, 'new' FROM generate_series(1, 5) i")
+    by_itself = "by itself: "
+    task.until(lambda: by_itself in task.problem(), "a pause with a statement")
+    shown = task.problem().split(by_itself, 1)[1]
+    assert shown.count("ADD COLUMN") == 1
+    target.run(shown)
+    task.ready()
+    task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text

@@ -7,7 +7,7 @@ the target has, is no drift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import tuple_row
@@ -59,40 +59,45 @@ def compare(
     """The pure part of ``drift``."""
     now = {relation.oid: relation for relation in source.relations}
     goals = {route.source.oid: route.target.name for route in plan.routes}
-    found: dict[str, MissingStatement] = {}
+    sides = Sides(source, target, facts)
+    # By the table on the target and the reason: partitions share what is done to their parent.
+    found: dict[tuple[Name | None, str], MissingStatement] = {}
 
-    def add(table: Name | None, statement_: str, reason: str, *, urgent: bool = False) -> None:
-        # Partitions share what is to be done to their parent on the target.
-        found.setdefault(statement_, MissingStatement(table, statement_, reason, urgent))
+    def add(root: Name | None, item: MissingStatement) -> None:
+        found.setdefault((root, item.reason), item)
 
     for text, reason in type_steps(source, target, _types(plan, now)):
-        add(None, text, reason)
-    renamings: list[tuple[Name, str]] = []
-    for begun in plan.begun:
+        add(None, MissingStatement(None, text, reason, urgent=False))
+    renamings = []
+    # A partition made since knows nothing of the values that older rows hold: it comes last.
+    for begun in sorted(plan.begun, key=lambda table: table.oid not in plan.loaded):
         relation = now.get(begun.oid)
         if relation is None:
             continue
         goal, renaming = _goal(relation, begun, goals.get(begun.oid, begun.name), target)
         if renaming:
-            renamings.append((relation.name, renaming))
+            why = "the source's table has another name now"
+            renamings.append(MissingStatement(relation.name, renaming, why, urgent=True))
+        elif goal is None:
+            add(relation.name, _absent(relation.name))
         if goal is None:
-            if not renaming:
-                text = f"-- The target has no table {qualified(relation.name)}: bring it over with"
-                add(
-                    relation.name,
-                    f"{text} pg_dump --schema-only --table='{qualified(relation.name)}'",
-                    "the table is missing",
-                    urgent=True,
-                )
             continue
         loaded = plan.loaded.get(begun.oid)
         generated = loaded.generated if loaded else frozenset()
-        for step in column_steps(relation, begun, goal, Sides(source, target, facts), generated):
-            add(relation.name, step.statement, step.reason, urgent=step.urgent)
+        for step in column_steps(relation, begun, goal, sides, generated):
+            add(goal.root, MissingStatement(relation.name, **asdict(step)))
     # Last: what is done to a table's columns calls it by the name the target has for it now.
-    for name, renaming in renamings:
-        add(name, renaming, "the source's table has another name now", urgent=True)
-    return tuple(found.values())
+    return (*found.values(), *renamings)
+
+
+def _absent(name: Name) -> MissingStatement:
+    text = f"-- The target has no table {qualified(name)}: bring it over with"
+    return MissingStatement(
+        name,
+        f"{text} pg_dump --schema-only --table='{qualified(name)}'",
+        "the table is missing",
+        urgent=True,
+    )
 
 
 def _goal(

@@ -54,7 +54,7 @@ class _Bench:
     def plain(self, pair: Pair) -> None:
         quick, rounds = self._arguments.quick, self._arguments.rounds
         self._measure(loads.works(pair, quick=quick) + backlogs.works(pair, rounds, quick=quick))
-        scenarios = Engine(pair, quick=quick).all() | Tasks(pair, quick=quick).all()
+        scenarios = Engine(pair, rounds, quick=quick).all() | Tasks(pair, quick=quick).all()
         for name, observe in scenarios.items():
             if not self._wanted(name):
                 continue

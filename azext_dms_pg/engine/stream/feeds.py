@@ -218,8 +218,12 @@ class TextFeed:
     def __init__(self, plan: Plan, layouts: Layouts, assembler: Assembler) -> None:
         self._layouts = layouts
         self._assembler = assembler
-        self._routes: dict[Name, Route | None] = {route.source.name: route for route in plan.routes}
         self._by_oid = {route.source.oid: route for route in plan.routes}
+        # A backlog may be older than a renaming, and speaks of the table as it was called then.
+        self._routes: dict[Name, Route | None] = {
+            begun.name: self._by_oid[begun.oid] for begun in plan.begun if begun.oid in self._by_oid
+        }
+        self._routes.update({route.source.name: route for route in plan.routes})
         self._current: dict[int, Layout] = {}
         self._by_key: dict[tuple[Layout, frozenset[str]], Layout] = {}
         self._to_utf8 = to_utf8(plan.source_encoding)
@@ -254,7 +258,7 @@ class TextFeed:
                 self._changes.append(Emptied(tuple(found)))
 
     def _route(self, name: Name) -> Route | None:
-        """The route of a table by its name of today or of when it was planned."""
+        """The route of a table by its name of today or of when the migration began."""
         if name not in self._routes:
             oid = self._layouts.source_oid(name) or 0
             self._routes[name] = self._by_oid.get(oid)

@@ -59,7 +59,7 @@ class Layouts:
                 continue
             found = table.columns.get(former.get(column.name, column.name))
             if found is None:
-                name = _name_now(relation, route, column.name, today)
+                name = self._name_now(relation, route, column.name, today)
                 if name is None:
                     continue  # dropped on both sides since
                 found = table.columns.get(name)
@@ -197,10 +197,7 @@ class Layouts:
         names = [column.name for column in relation.columns]
         if _ascend(live, names):
             return {}
-        begun = next(
-            (table.columns for table in self._plan.begun if table.oid == route.source.oid), {}
-        )
-        numbers = {name: number for number, (name, _) in begun.items()}
+        numbers = self._begun(route)
         if not all(name in numbers for name in names) or not _ascend(numbers, names):
             raise MigrationError(
                 f"The names of columns of {route.label} have changed places on the source, and "
@@ -209,6 +206,22 @@ class Layouts:
                 code="SchemaUnclear",
             )
         return {name: today.names.get(numbers[name]) or name for name in names}
+
+    def _begun(self, route: Route) -> dict[str, int]:
+        """Numbers of the columns when the migration began."""
+        tables = (table for table in self._plan.begun if table.oid == route.source.oid)
+        return {name: number for table in tables for number, (name, _) in table.columns.items()}
+
+    def _name_now(
+        self, relation: StreamRelation, route: Route, column: str, today: _Today
+    ) -> str | None:
+        return name_now(
+            column,
+            [each.name for each in relation.columns],
+            {each.name: each.number for each in route.source.columns},
+            today.names,
+            self._begun(route),
+        )
 
     def _check_type(
         self,
@@ -273,15 +286,6 @@ class _Today:
 def _ascend(numbers: dict[str, int], names: list[str]) -> bool:
     found = [numbers[name] for name in names if name in numbers]
     return found == sorted(found)
-
-
-def _name_now(relation: StreamRelation, route: Route, column: str, today: _Today) -> str | None:
-    return name_now(
-        column,
-        [each.name for each in relation.columns],
-        {each.name: each.number for each in route.source.columns},
-        today.names,
-    )
 
 
 def _key(relation: StreamRelation, route: Route, here: dict[str, str]) -> tuple[str, ...]:

@@ -20,12 +20,14 @@ def name_now(
     stream: Sequence[str],
     planned: Mapping[str, int],
     attributes: Mapping[int, str | None],
+    begun: Mapping[str, int],
 ) -> str | None:
     """What a column of the stream is called now; None when it was dropped.
 
     :param stream: all the columns the stream names, in its order.
     :param planned: numbers of the columns when the plan was made.
     :param attributes: the source's columns by number; None is a dropped one.
+    :param begun: numbers of the columns when the migration began.
     :raises MigrationError: it cannot be told.
     """
     live = {name for name in attributes.values() if name is not None}
@@ -39,11 +41,14 @@ def name_now(
     numbers = {name: number for number, name in attributes.items() if name is not None}
     low = numbers[before[-1]] if before else 0
     high = numbers[after[0]] if after else max(attributes, default=0) + 1
+    if low < begun.get(column, 0) < high:
+        return attributes.get(begun[column])
     between = [name for number, name in sorted(attributes.items()) if low < number < high]
     unknown = stream[at - _run(stream[:at][::-1], live) : at + 1 + _run(stream[at + 1 :], live)]
     if all(name is None for name in between):
         return None
-    if None not in between and len(between) == len(unknown):
+    # Nothing was dropped there; and what has come since stands behind all that the stream knows.
+    if None not in between and (not after or len(between) == len(unknown)):
         return between[unknown.index(column)]
     raise MigrationError(
         f"The change stream names a column {column!r} that the source no longer has, and whether "

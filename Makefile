@@ -8,7 +8,7 @@ SECONDS ?= 60
 ARGS ?=
 WHEEL_SOURCES := setup.py pyproject.toml $(shell find azext_dms_pg -name '*.py' -o -name '*.sql' -o -name '*.json' -o -name '*.html')
 
-.PHONY: help demo test check format wheel bench torture fuzz slow matrix clean venv-demo venv-dev
+.PHONY: help demo test check format wheel bench torture fuzz mutants slow matrix clean venv-demo venv-dev
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ torture: venv-dev ## Random faults, SEEDS=n of them
 
 fuzz: venv-dev ## Bytes no server should send, SECONDS=n of them for each decoder
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+mutants: venv-dev ## Take the handling of every hazard away; the test named for it must fail
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 slow: venv-dev ## The tests that move much data
 	DMS_PG_TEST_BIG=1 $(BIN)/python -m pytest -m slow $(ARGS)

@@ -1,0 +1,201 @@
+"""For every hazard: what its handling comes down to, and what the code would be without it.
+
+A mutant is one piece of text in one file. ``docs/hazards.md`` names the tests that must notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """:param hazard: its number in docs/hazards.md.
+
+    :param file: below ``azext_dms_pg/``.
+    :param handling: text that stands there once.
+    :param without: what stands there instead.
+    :param test: ``file.py::name`` of the test that fails then.
+    """
+
+    hazard: int
+    file: str
+    handling: str
+    without: str
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        1,
+        "engine/changes/interpret.py",
+        "old[at] if field == UNCHANGED and at in known else field",
+        'b"\\xff\\xff\\xff\\xff" if field == UNCHANGED else field',
+        "test_stream_rows.py::test_hazard_1_unchanged_toast",
+    ),
+    Mutant(
+        2,
+        "engine/changes/interpret.py",
+        "if before != key:",
+        "if False:",
+        "test_stream_rows.py::test_hazard_2_keys_change",
+    ),
+    Mutant(
+        3,
+        "engine/apply/account.py",
+        "if done == expected or",
+        "if True or",
+        "test_stream_rows.py::test_hazard_3_a_row_that_is_not_there_is_an_error",
+    ),
+    Mutant(
+        3,
+        "engine/changes/layouts.py",
+        "if relation.identity in (None, ReplicaIdentity.FULL):",
+        "if True:",
+        "test_stream_rows.py::test_hazard_3_replica_identity_changes",
+    ),
+    Mutant(
+        4,
+        "engine/load/lane.py",
+        'sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(ends.snapshot))',
+        'sql.SQL("SELECT {}").format(sql.Literal(ends.snapshot))',
+        "test_stream_faults.py::test_hazards_4_5_6_an_open_transaction_across_slot_and_publication",
+    ),
+    Mutant(
+        5,
+        "postgres/replication.py",
+        "        if found:\n            self._tell(",
+        "        if False:\n            self._tell(",
+        "test_stream_faults.py::test_hazards_4_5_6_an_open_transaction_across_slot_and_publication",
+    ),
+    Mutant(
+        7,
+        "engine/apply/applier.py",
+        "                self.session.advance(self.progress, batch.lsn)\n",
+        "                self.session.commit()\n"
+        "                self.session.begin()\n"
+        "                self.session.advance(self.progress, batch.lsn)\n",
+        "test_stream_faults.py::test_hazards_7_16_commits_whose_answer_is_lost",
+    ),
+    Mutant(
+        8,
+        "engine/stream/receiver.py",
+        "self._stream.report(self.received_lsn, self._applied(), answer=answer)",
+        "self._stream.report(self.received_lsn, self.received_lsn, answer=answer)",
+        "test_stream_faults.py::test_hazards_8_10_a_table_locked_for_longer_than_the_source_waits",
+    ),
+    Mutant(
+        9,
+        "engine/stream/follower.py",
+        "if mark is not None and mark.lsn <= progress:",
+        "if mark is not None:",
+        "test_stream_faults.py::"
+        "test_hazard_9_the_cutover_waits_for_what_was_received_but_not_applied",
+    ),
+    Mutant(
+        10,
+        "engine/stream/receiver.py",
+        "        while not self._handoff.put(batch, _ROOM_PAUSE):\n            self._report()\n",
+        "        while not self._handoff.put(batch, _ROOM_PAUSE):\n            pass\n",
+        "test_stream_faults.py::test_hazards_8_10_a_table_locked_for_longer_than_the_source_waits",
+    ),
+    Mutant(
+        11,
+        "engine/stream/receiver.py",
+        "elif now - self._idle_since >= _IDLE_PROGRESS and",
+        "elif False and",
+        "test_load_shapes.py::test_an_idle_source_lets_wal_go",
+    ),
+    Mutant(
+        12,
+        "postgres/replication.py",
+        "    if found is None:\n        raise SlotLostError(",
+        "    if found is None:\n        raise LookupError(",
+        "test_stream_faults.py::test_hazard_12_the_slot_is_lost",
+    ),
+    Mutant(
+        13,
+        "engine/stream/assembler.py",
+        "        self._size = 0\n        self._hand_over(self.take())",
+        "        self._size, batch.lsn = 0, self.received_lsn + 1\n"
+        "        self._hand_over(self.take())",
+        "test_whole_transactions.py::test_hazard_13_books_always_balance",
+    ),
+    Mutant(
+        16,
+        "engine/apply/applier.py",
+        "if self._look_again(error) != lsn:",
+        "if True:",
+        "test_stream_faults.py::test_hazards_7_16_commits_whose_answer_is_lost",
+    ),
+    Mutant(
+        16,
+        "engine/load/lane.py",
+        "        if any(part.id not in parts for part in unit.parts):\n",
+        "        if True:\n",
+        "test_load_faults.py::test_commits_whose_answer_is_lost",
+    ),
+    Mutant(
+        17,
+        "engine/apply/whole.py",
+        "WHERE found.number OPERATOR(pg_catalog.<=) found.count",
+        "WHERE true",
+        "test_stream_rows.py::test_hazard_17_equal_rows",
+    ),
+    Mutant(
+        18,
+        "engine/cutover/finishing.py",
+        "    copy_sequences(source, target, plan, job.settings.sequence_margin)\n",
+        "",
+        "test_tables.py::test_identity_generated_serial_and_dropped_columns",
+    ),
+    Mutant(
+        19,
+        "engine/stream/assembler.py",
+        "if changes and (changes >= limits.changes or",
+        "if False and (changes >= limits.changes or",
+        "test_load_shapes.py::test_a_huge_transaction",
+    ),
+    Mutant(
+        20,
+        "engine/changes/layouts.py",
+        "            if found.generated:\n",
+        "            if False:\n",
+        "test_stream_rows.py::test_hazard_20_generated_and_identity",
+    ),
+    Mutant(
+        21,
+        "engine/apply/applier.py",
+        "self._writer.write(segment, self.progress, careful=True)",
+        "self._writer.write(segment, self.progress, careful=False)",
+        "test_stream_rows.py::test_hazard_21_unique_values_change_places",
+    ),
+    Mutant(
+        22,
+        "engine/apply/truncate.py",
+        "if sharing <= gone:",
+        "if True:",
+        "test_stream_tables.py::test_hazard_22_truncate",
+    ),
+    Mutant(
+        23,
+        "engine/following.py",
+        "            if not self._explained_by_drift(error, source, target):\n",
+        "            if True:\n",
+        "test_ddl.py::test_pauses_with_the_statement_and_goes_on",
+    ),
+    Mutant(
+        28,
+        "engine/drift/proof.py",
+        'why = "its file was written anew" if files[oid] != loaded.file else ""',
+        'why = ""',
+        "test_silent_changes.py::test_a_rewrite_with_other_values",
+    ),
+    Mutant(
+        30,
+        "engine/apply/account.py",
+        "(done < expected and progress < layout.sparse_until)",
+        "False",
+        "test_truncated_early.py::test_changed_then_truncated",
+    ),
+)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.postgres.portable import TypeFacts, Types
 from azext_dms_pg.postgres.relations import Column, Name, Relation, RelKind, ReplicaIdentity
-from azext_dms_pg.postgres.survey import Detail, EnumType, OtherRelation, Sequence
+from azext_dms_pg.postgres.survey import (
+    Detail,
+    EnumType,
+    OtherRelation,
+    OwnObject,
+    OwnSchema,
+    Sequence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -202,6 +209,17 @@ def sequences(rows: Iterable[Any], names: Mapping[int, Name]) -> tuple[Sequence,
         )
         for row in rows
     )
+
+
+def own_schema(rows: list[tuple[Any, ...]]) -> OwnSchema | None:
+    if not rows:
+        return None
+    objects = tuple(
+        OwnObject(described, relation or "", *facts)
+        for _, described, relation, *facts in rows
+        if described is not None
+    )
+    return OwnSchema(create=rows[0][0], objects=objects)
 
 
 def enums(rows: Iterable[Any]) -> dict[Name, EnumType]:

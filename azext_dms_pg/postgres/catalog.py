@@ -97,6 +97,7 @@ class _Reader:
             ),
             event_triggers=tuple(name for (name,) in self._rows("event_triggers")),
             schemas=frozenset(name for (name,) in self._rows("schemas")),
+            own_schema=assemble.own_schema(self._rows("own_schema")),
             open_transactions=tuple(
                 OpenTransaction(*row) for row in self._rows("open_transactions")
             ),

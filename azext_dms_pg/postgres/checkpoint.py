@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 
 from azext_dms_pg.errors import MigrationError
@@ -21,9 +23,9 @@ from azext_dms_pg.postgres.relations import Name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import psycopg
-
 SCHEMA = "dms_pg"
+# The last holds a row for each migration; the others refer to it.
+_TABLES = ("deferred", "loaded_part", "filled_table", "migration")
 # A session that was told to end rolls back first.
 _FAREWELL_SECONDS, _FAREWELL_PAUSE = 30.0, 0.1
 FORMAT = 2
@@ -85,8 +87,16 @@ def install(connection: psycopg.Connection[Any]) -> None:
 
 
 def is_installed(connection: psycopg.Connection[Any]) -> bool:
+    """Whether there is bookkeeping that this user may read; the name alone proves nothing."""
     row = connection.execute(
-        "SELECT pg_catalog.to_regclass('dms_pg.migration') IS NOT NULL"
+        "SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+        " AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
+        " FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
+        " WHERE n.nspname OPERATOR(pg_catalog.=) 'dms_pg'"
+        " AND c.relname OPERATOR(pg_catalog.=) 'migration'"
+        " AND a.attname OPERATOR(pg_catalog.=) 'progress_lsn'"
     ).fetchone()
     return bool(row and row[0])
 
@@ -250,14 +260,17 @@ def renamed(connection: psycopg.Connection[Any], migration_id: str) -> dict[Name
 
 
 def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:
-    """Remove every trace of this migration; the schema goes with the last one."""
+    """Remove every trace of this migration; tables and schema go with the last one.
+
+    Only what ``install`` made, and nothing that somebody else's objects need: those are theirs.
+    """
     if not is_installed(connection):
         return
     with connection.transaction():
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
         if not is_installed(connection):
             return
-        for table in ("deferred", "loaded_part", "filled_table"):
+        for table in _TABLES[:-1]:
             connection.execute(
                 sql.SQL("DELETE FROM dms_pg.{} WHERE migration OPERATOR(pg_catalog.=) %s").format(
                     sql.Identifier(table)
@@ -269,7 +282,21 @@ def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:
         )
         left = connection.execute("SELECT 1 FROM dms_pg.migration LIMIT 1").fetchone()
         if left is None:
-            connection.execute("DROP SCHEMA dms_pg CASCADE")
+            for table in _TABLES:
+                _drop_unless_needed(
+                    connection,
+                    sql.SQL("DROP TABLE IF EXISTS dms_pg.{}").format(sql.Identifier(table)),
+                )
+            _drop_unless_needed(connection, sql.SQL("DROP SCHEMA dms_pg"))
+
+
+def _drop_unless_needed(
+    connection: psycopg.Connection[Any], statement: sql.SQL | sql.Composed
+) -> None:
+    """It stays, empty, if anything depends on it or it belongs to another role."""
+    refused = (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege)
+    with suppress(*refused), connection.transaction():
+        connection.execute(statement)
 
 
 def try_lock(connection: psycopg.Connection[Any], migration_id: str) -> bool:

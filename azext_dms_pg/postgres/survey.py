@@ -22,6 +22,7 @@ class Server:
     :param replica_role: the user may ``SET session_replication_role = replica`` (it was tried).
     :param settings: the server parameters that matter here, in their base units.
     :param backends: client connections in use, over all databases.
+    :param temporary: tables of this database that end with somebody's session.
     """
 
     version: int
@@ -48,6 +49,7 @@ class Server:
     senders: int
     backends: int
     large_objects: int
+    temporary: int
 
     @property
     def major(self) -> int:
@@ -204,6 +206,32 @@ class PreparedTransaction:
 
 
 @dataclass(frozen=True)
+class OwnObject:
+    """Something in the schema of our bookkeeping.
+
+    :param described: what the server calls it.
+    :param relation: its name if it is a relation, else empty.
+    :param named_like_ours: it has the name of one of our tables; ``is_ours``: and its columns.
+    :param may_write: the user may read and write it.
+    """
+
+    described: str
+    relation: str
+    holds_rows: bool
+    named_like_ours: bool
+    is_ours: bool
+    may_write: bool
+
+
+@dataclass(frozen=True)
+class OwnSchema:
+    """The schema where migrations keep their progress. :param create: the user may, in it."""
+
+    create: bool
+    objects: tuple[OwnObject, ...]
+
+
+@dataclass(frozen=True)
 class Survey:
     """Everything known about one database at one moment.
 
@@ -229,6 +257,7 @@ class Survey:
     rules: tuple[Rule, ...]
     event_triggers: tuple[str, ...]
     schemas: frozenset[str]
+    own_schema: OwnSchema | None
     open_transactions: tuple[OpenTransaction, ...]
     prepared_transactions: tuple[PreparedTransaction, ...]
 

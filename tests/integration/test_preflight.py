@@ -42,6 +42,11 @@ def codes(found: tuple[Finding, ...]) -> set[str]:
 
 
 T = "CREATE TABLE t (id int PRIMARY KEY, v text);"
+# A table of an extension that was never analysed: its number of rows is unknown.
+CONFIGURED = (
+    "CREATE TABLE kept (a int) WITH (autovacuum_enabled = off); INSERT INTO kept VALUES (1);"
+    "ALTER EXTENSION earthdistance ADD TABLE kept"
+)
 BLOCKER, WARNING, INFO = Severity.BLOCKER, Severity.WARNING, Severity.INFO
 
 
@@ -160,7 +165,14 @@ CASES = [
         "SequenceSmaller",
         WARNING,
         T + "CREATE SEQUENCE s",
-        T + "CREATE SEQUENCE s AS bigint MAXVALUE 100",
+        T + "CREATE SEQUENCE s AS smallint MAXVALUE 100",
+        "target",
+    ),
+    Case(
+        "SequenceSmaller",
+        WARNING,
+        T + "CREATE SEQUENCE s MINVALUE -10 START -10",
+        T + "CREATE SEQUENCE s",
         "target",
     ),
     Case("ForeignKeysDropped", INFO, T, T + "CREATE TABLE x (t int REFERENCES t)"),
@@ -180,6 +192,30 @@ CASES = [
         "target",
     ),
     Case("UnloggedTable", WARNING, T + "CREATE UNLOGGED TABLE u (a int)", T, "source"),
+    Case("ExtensionTable", INFO, T + "CREATE EXTENSION earthdistance CASCADE;" + CONFIGURED, T),
+    Case(
+        "OwnSchemaOnSource",
+        WARNING,
+        T + "CREATE SCHEMA dms_pg; CREATE TABLE dms_pg.notes (id int PRIMARY KEY)",
+        T,
+        "source",
+        "schema dms_pg",
+    ),
+    Case(
+        "OwnSchemaHoldsOthers",
+        WARNING,
+        T,
+        T + "CREATE SCHEMA dms_pg; CREATE VIEW dms_pg.seen AS SELECT 1",
+        "target",
+    ),
+    Case(
+        "OwnSchemaNameTaken",
+        BLOCKER,
+        T,
+        T + "CREATE SCHEMA dms_pg; CREATE TABLE dms_pg.migration (id int)",
+        "target",
+        "dms_pg.migration",
+    ),
     Case(
         "ForeignTable",
         WARNING,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from azext_dms_pg.engine import verify
@@ -11,6 +13,7 @@ from azext_dms_pg.errors import Interrupted
 from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database
 from tests.support.engine import connection_to, planned, session
+from tests.support.migrate import Mover
 from tests.support.servers import VERSIONS
 
 KINDS = """
@@ -231,3 +234,34 @@ def test_sequences(source: Database, target: Database, margin: int) -> None:
         "other": (9 + margin, True),
         "t_s_seq": (5000000000 + margin, True),
     }
+
+
+def test_a_sequence_beyond_its_bounds(mover: Mover, source: Database, target: Database) -> None:
+    """The cutover says which statement makes room, and goes on after it."""
+    for database in (source, target):
+        database.run('CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA "S %"')
+    source.run(
+        'CREATE SEQUENCE "S %"."low %" MINVALUE -9 START -5;'
+        "CREATE SEQUENCE high AS bigint; SELECT setval('high', 99999)"
+    )
+    target.run('CREATE SEQUENCE "S %"."low %"; CREATE SEQUENCE high AS smallint')
+    task = mover.start(source, target)
+    task.ready()
+    task.cutover()
+    task.reach("FAILED")
+    task.end("Failed")
+    (error,) = (item for item in task.show()["errors"] if item["code"] == "SequenceOutOfRange")
+    told = str(error)
+    assert "stands at -5" in told
+    assert "from 1 to 32767" in told
+    target.run(re.findall(r"(?:ALTER SEQUENCE [^;]*; ?)+", error["message"])[0])
+    task.backend.tasks.restart(task.where)
+    task.reach("COMPLETE")
+    states = [
+        database.run(
+            'SELECT last_value, is_called FROM "S %"."low %" UNION ALL'
+            " SELECT last_value, is_called FROM high"
+        )
+        for database in (source, target)
+    ]
+    assert states == [[(-5, False), (99999, True)]] * 2

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.planning.selection import select
-from azext_dms_pg.engine.preflight import columns, decoding, objects, rights, servers, tables
+from azext_dms_pg.engine.preflight import (
+    columns,
+    decoding,
+    objects,
+    own_schema,
+    rights,
+    servers,
+    tables,
+)
 from azext_dms_pg.engine.preflight.case import Case
 from azext_dms_pg.model.states import Severity
 
@@ -26,6 +34,7 @@ TOPICS = (
     tables.CHECKS,
     columns.CHECKS,
     rights.CHECKS,
+    own_schema.CHECKS,
     objects.CHECKS,
 )
 

@@ -92,13 +92,19 @@ def sequences(case: Case) -> Iterator[Finding]:
 def sequence_ranges(case: Case) -> Iterator[Finding]:
     for sequence in selected_sequences(case.source, case.selection):
         there = sequence_counterpart(sequence, case.target)
-        if there is not None and there.maximum < sequence.maximum:
+        if there is None:
+            continue
+        lowest = min(sequence.minimum, there.minimum)
+        highest = max(sequence.maximum, there.maximum)
+        if (lowest, highest) != (there.minimum, there.maximum):
             yield warning(
                 "SequenceSmaller",
                 there.name,
-                f"Sequence {there.name} ends at {there.maximum} on the target, at "
-                f"{sequence.maximum} on the source: a larger value cannot be set at the cutover.",
-                f"ALTER SEQUENCE {qualified(there.name)} MAXVALUE {sequence.maximum};",
+                f"Sequence {there.name} runs from {there.minimum} to {there.maximum} on the "
+                f"target, from {sequence.minimum} to {sequence.maximum} on the source: a value "
+                "outside of it cannot be set at the cutover.",
+                f"ALTER SEQUENCE {qualified(there.name)} AS bigint MINVALUE {lowest} "
+                f"MAXVALUE {highest};",
             )
 
 
@@ -157,10 +163,21 @@ def unlogged(case: Case) -> Iterator[Finding]:
         yield make(
             "UnloggedTable",
             table.name,
-            f"Table {table.name} is {'unlogged' if table.persistence == 'u' else 'temporary'}: its "
-            "changes are not in the WAL, so it is not migrated.",
+            f"Table {table.name} is unlogged: its changes are not in the WAL, so it is not "
+            "migrated.",
             f"ALTER TABLE {qualified(table.name)} SET LOGGED; -- or copy it by hand after the "
             "cutover, with pg_dump --data-only.",
+        )
+
+
+def temporary_tables(case: Case) -> Iterator[Finding]:
+    count = case.source.server.temporary
+    if count:
+        yield info(
+            "TemporaryTables",
+            "source",
+            f"Sessions on the source have {count} temporary tables at this moment; they end with "
+            "their sessions and are not migrated.",
         )
 
 
@@ -205,7 +222,8 @@ def large_objects(case: Case) -> Iterator[Finding]:
 def extension_tables(case: Case) -> Iterator[Finding]:
     for table in case.source.relations:
         extension = case.source.detail(table).extension
-        if extension and case.selection.everything and table.rows > 0:
+        # By the file: an estimate of none may be old, and one never made says nothing.
+        if extension and case.selection.everything and table.pages:
             yield info(
                 "ExtensionTable",
                 table.name,
@@ -236,6 +254,7 @@ CHECKS: tuple[Check, ...] = (
     rules,
     event_triggers,
     unlogged,
+    temporary_tables,
     foreign_tables,
     materialized_views,
     large_objects,

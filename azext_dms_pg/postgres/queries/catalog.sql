@@ -32,7 +32,8 @@ select current_setting('server_version_num')::int as version,
                         datid is not null and usesysid is not null) -- since 10
        ) as backends,
        -- A rough figure is all that is needed, and some databases hold a hundred million.
-       (select count(*) from (select 1 from pg_largeobject_metadata limit 100000) l) as large_objects
+       (select count(*) from (select 1 from pg_largeobject_metadata limit 100000) l) as large_objects,
+       (select count(*) from pg_class where relpersistence = 't' and relkind in ('r', 'p')) as temporary
   from pg_database d, pg_roles r
  where d.datname = current_database()
    and r.rolname = current_user;
@@ -86,6 +87,31 @@ select gid, database::text, owner::text,
 
 -- name: schemas
 select nspname::text from pg_namespace;
+
+-- name: own_schema
+-- Everything in the schema where migrations keep their progress, ours or not: it is left out below.
+-- One row with NULLs when it is empty, none when it is not there.
+select has_schema_privilege(n.oid, 'USAGE') and has_schema_privilege(n.oid, 'CREATE') as may_create,
+       pg_describe_object(d.classid, d.objid, 0) as object,
+       c.relname::text as relation,
+       coalesce(c.relkind in ('r', 'p', 'm', 'f'), false) as holds_rows,
+       ours.name is not null as named_like_ours,
+       coalesce(c.relkind = 'r' and exists (
+           select 1 from pg_attribute a
+            where a.attrelid = c.oid and a.attname = ours.key and not a.attisdropped), false)
+           as is_ours,
+       coalesce(has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT')
+           and has_table_privilege(c.oid, 'UPDATE') and has_table_privilege(c.oid, 'DELETE'), false)
+           as may_write
+  from pg_namespace n
+  left join pg_depend d
+    on d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid and d.deptype = 'n'
+  left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+  left join (values ('migration', 'progress_lsn'), ('loaded_part', 'part'),
+                    ('filled_table', 'relation_oid'), ('deferred', 'create_sql')) ours (name, key)
+    on ours.name = c.relname
+ where n.nspname = 'dms_pg'
+ order by 3, 2;
 
 -- name: relations
 -- Tables, partitioned tables, foreign tables and materialised views.

@@ -82,8 +82,8 @@ class Truncate(NamedTuple):
 
 
 class LogicalMessage(NamedTuple):
-    """What ``pg_logical_emit_message`` wrote."""
+    """What ``pg_logical_emit_message`` wrote: by anybody, so its bytes may be anything."""
 
     transactional: bool
-    prefix: str
+    prefix: bytes
     content: bytes

@@ -162,7 +162,7 @@ def truncate(data: bytes, at: int = 0) -> Truncate:
 
 def message(data: bytes, at: int = 0) -> LogicalMessage:
     flags, _ = _unpack(_MESSAGE_HEAD, data, at + 1)
-    prefix, at = _string(data, at + 1 + _MESSAGE_HEAD.size)
+    prefix, at = _raw_string(data, at + 1 + _MESSAGE_HEAD.size)
     (length,) = _unpack(_OID, data, at)
     content = data[at + 4 : at + 4 + length]
     if len(content) != length or len(data) != at + 4 + length:
@@ -186,10 +186,15 @@ def _unpack(layout: struct.Struct, data: bytes, at: int) -> tuple[int, ...]:
 
 
 def _string(data: bytes, at: int) -> tuple[str, int]:
+    raw, at = _raw_string(data, at)
+    try:
+        return raw.decode(), at
+    except UnicodeDecodeError:
+        raise broken(data) from None
+
+
+def _raw_string(data: bytes, at: int) -> tuple[bytes, int]:
     end = data.find(b"\0", at)
     if end < 0 or at > len(data):
         raise broken(data)
-    try:
-        return data[at:end].decode(), end + 1
-    except UnicodeDecodeError:
-        raise broken(data) from None
+    return data[at:end], end + 1

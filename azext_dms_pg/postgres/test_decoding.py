@@ -46,8 +46,8 @@ _BARE = re.compile(rb"[^\s']+")
 _BEGIN = re.compile(rb"BEGIN (\d{1,10})")
 _COMMIT = re.compile(rb"COMMIT (?:\d{1,10})(?: \(at (\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)"
                      rb"(?:\.(\d{1,6}))?\+00\))?")  # fmt: skip
-_MESSAGE = re.compile(rb"message: transactional: ([01]) prefix: (.*?), sz: (\d{1,10}) content:",
-                      re.DOTALL)  # fmt: skip
+_MESSAGE = re.compile(rb"message: transactional: ([01]) prefix: ")
+_SIZE = re.compile(rb", sz: (\d{1,10}) content:")
 _TABLE, _NO_TUPLE = b"table ", b" (no-tuple-data)"
 _OLD_KEY, _NEW_TUPLE = b" old-key:", b" new-tuple:"
 
@@ -106,10 +106,15 @@ def _commit(data: bytes, end_lsn: int) -> Commit:
 
 
 def _message(data: bytes) -> LogicalMessage:
+    """Prefix and content are anybody's, in any encoding: only the size tells where one ends."""
     found = _MESSAGE.match(data)
-    if found is None or len(data) - found.end() != int(found[3]):
+    if found is None:
         raise _broken(data)
-    return LogicalMessage(found[1] == b"1", _text(found[2], data), data[found.end() :])
+    for size in _SIZE.finditer(data, found.end()):
+        if len(data) - size.end() == int(size[1]):
+            prefix = data[found.end() : size.start()]
+            return LogicalMessage(found[1] == b"1", prefix, data[size.end() :])
+    raise _broken(data)
 
 
 def _table(data: bytes) -> TextChange | Truncate:

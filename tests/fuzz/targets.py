@@ -59,6 +59,7 @@ _LINES = (
     b"table public.t: DELETE: id[integer]:2",
     b"table public.t: TRUNCATE: cascade",
     b"message: transactional: 1 prefix: dms_pg, sz: 3 content:abc",
+    b"message: transactional: 0 prefix: \xe9, sz: 1 content:, sz: 5 content:hello",
     b"COMMIT 7 (at 2026-01-01 00:00:00.5+00)",
 )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _WORTH_COLLAPSING = 2000
 # Fences are watched for right after they were written; older ones may be forgotten.
 _MARKS = 10_000
-MESSAGE_PREFIX = "dms_pg"
+MESSAGE_PREFIX = b"dms_pg"
 
 
 @dataclass(frozen=True)

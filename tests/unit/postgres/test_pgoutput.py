@@ -107,9 +107,10 @@ def test_truncate(relations: list[int], cascade: bool, restart: bool) -> None:
     assert pgoutput.truncate(data) == (tuple(relations), cascade, restart)
 
 
-@given(st.booleans(), texts, st.binary())
-def test_message(transactional: bool, prefix: str, content: bytes) -> None:
-    data = b"M" + struct.pack(">Bq", transactional, 5) + prefix.encode() + b"\0"
+@given(st.booleans(), st.binary().map(lambda raw: raw.replace(b"\0", b"")), st.binary())
+@example(True, "pr\xe9fixe".encode("latin1"), b"")
+def test_message(transactional: bool, prefix: bytes, content: bytes) -> None:
+    data = b"M" + struct.pack(">Bq", transactional, 5) + prefix + b"\0"
     data += struct.pack(">I", len(content)) + content
     assert pgoutput.message(data) == (transactional, prefix, content)
 

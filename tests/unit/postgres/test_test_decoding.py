@@ -129,7 +129,26 @@ def test_transaction() -> None:
     line = b"COMMIT 1234 (at 2000-01-01 00:00:01.5+00)"
     assert parse(line, 5) == (5, 946_684_801_500_000)
     line = b"message: transactional: 1 prefix: dms_pg, sz: 5 content:a, sz"
-    assert parse(line, 5) == (True, "dms_pg", b"a, sz")
+    assert parse(line, 5) == (True, b"dms_pg", b"a, sz")
+
+
+_PIECES = [b"dms_pg", b", sz: ", b"1", b"23", b" content:", b"a", b"\xe9", b"\n", b"message: "]
+pieces = st.lists(st.sampled_from(_PIECES), max_size=8).map(b"".join)
+
+
+@given(st.booleans(), pieces, pieces)
+@example(True, b"a, sz: 1 content:", b"hello")
+@example(False, b"dms_pg, sz: 1 content:", b", sz: 0 content:")
+@example(True, "pr\xe9fixe".encode("latin1"), "\xe9".encode("latin1"))
+def test_messages_of_anybody(transactional: bool, prefix: bytes, content: bytes) -> None:
+    """Any prefix, any content: read without complaint, and ours is known for what it is."""
+    head = b"message: transactional: %d prefix: " % transactional
+    found = parse(head + prefix + b", sz: %d content:" % len(content) + content, 0)
+    assert found[0] is transactional
+    ours = parse(head + b"dms_pg, sz: %d content:" % len(content) + content, 0)
+    assert ours == (transactional, b"dms_pg", content)
+    if b", sz: " not in prefix + content:
+        assert found == (transactional, prefix, content)
 
 
 @settings(max_examples=2000)
@@ -160,6 +179,7 @@ def test_malformed_is_refused_and_nothing_else(data: bytes) -> None:
         b'table "' + b'""' * 200_000,
         b"table a.b: INSERT: x[text]:'" + b"''" * 200_000,
         b"table " + b"a.b, " * 100_000,
+        b"message: transactional: 1 prefix: " + b", sz: 1 content:" * 100_000,
     ],
 )
 def test_no_message_takes_for_ever(data: bytes) -> None:

@@ -60,7 +60,8 @@ def row_reader(
         expected += struct.pack(">BI", _BINARY, width) + bytes(width)
     fixed = struct.Struct(layout)
     stop = at + fixed.size
-    known = f"number(data[{at}:{stop}], 'big') & {int.from_bytes(mask, 'big')}"
+    # In hexadecimal: of decimal digits Python takes no more than 4300, and tables get wider.
+    known = f"number(data[{at}:{stop}], 'big') & {int.from_bytes(mask, 'big'):#x}"
     cut = "".join(f"f{column}, " for column in range(leading))
     rest = "".join(
         _ANY.format(column=column, binary=_BINARY, null=_NULL)
@@ -71,7 +72,7 @@ def row_reader(
     source = f"""\
 def read(data):
   try:
-    if {known} != {int.from_bytes(expected, "big")}:
+    if {known} != {int.from_bytes(expected, "big"):#x}:
       return None
     {f"{cut} = cut(data, {at})" if leading else ""}
     at = {stop}

@@ -162,3 +162,23 @@ def test_selected_tables_by_hostile_names(mover: Mover, source: Database, target
     assert target.value("SELECT count(*) FROM y") == 0
     report = task.compare(only=[f"{schema}.{table}" for schema, table in wanted], sequences=False)
     assert report.clean, report.text
+
+
+def test_percent_signs_where_statements_have_parameters(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    parted = "CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+    empty = 'CREATE TABLE "100% %s" (); ALTER TABLE "100% %s" REPLICA IDENTITY FULL;'
+    late = 'CREATE TABLE "p 100% %s" PARTITION OF parted FOR VALUES FROM (10) TO (20);'
+    first = "CREATE TABLE p PARTITION OF parted FOR VALUES FROM (0) TO (10);"
+    for database in (source, target):
+        database.run(parted + first + empty)
+    task = mover.start(source, target)
+    task.ready()
+    for database in (target, source):
+        database.run(late)
+    source.run("INSERT INTO parted SELECT generate_series(0, 19)")
+    for _ in range(3):
+        source.run('INSERT INTO "100% %s" DEFAULT VALUES')
+    task.finish()
+    assert task.compare(catalogue_before=None).clean, task.story()

@@ -17,7 +17,7 @@ from tests.fix_postgres import MakeDatabase, Servers
 
 _OLDEST = 10  # of those there are packages for
 _PLACE = re.compile(r"%\(\w+\)s|%s|%%")
-_FILLED = {"{table}": "pg_catalog.pg_class", "{pid}": "1"}
+_FILLED = {"{table}": "pg_catalog.pg_class", "{pid}": "1", "{chain}": "'{1}'"}
 # A type that only the value will tell.
 _UNDECIDED = "42P18"
 _RENAMED = """

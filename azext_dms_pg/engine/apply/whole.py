@@ -83,10 +83,10 @@ def insert_whole(session: psycopg.Connection[Any], layout: Layout, delta: WholeD
         return
     if not layout.columns:
         session.execute(
-            sql.SQL("INSERT INTO {} SELECT FROM pg_catalog.generate_series(1, %s)").format(
-                table(layout)
-            ),
-            (len(rows),),
+            # No parameter: a name may have a percent sign in it.
+            sql.SQL("INSERT INTO {} SELECT FROM pg_catalog.generate_series(1, {})").format(
+                table(layout), sql.Literal(len(rows))
+            )
         )
         return
     names = [column.name for column in layout.columns]

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 
+from azext_dms_pg.engine.drift.leftovers import leftovers
+from azext_dms_pg.engine.drift.membership import check_places, check_publication, refreshed
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import MissingStatement, drift
 from azext_dms_pg.engine.faults import BeyondMendingError
-from azext_dms_pg.engine.planning.memory import recall
+from azext_dms_pg.engine.planning.memory import recall, written
 from azext_dms_pg.engine.planning.plan import TEST_DECODING, newcomers, not_migrated, resume_plan
 from azext_dms_pg.postgres import checkpoint
 from azext_dms_pg.postgres.boundary import translated
@@ -25,6 +28,8 @@ from azext_dms_pg.postgres.catalog import survey
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from azext_dms_pg.engine.job import Job
     from azext_dms_pg.engine.planning.memory import Memory
     from azext_dms_pg.engine.values import Plan
@@ -63,6 +68,22 @@ class Looking:
         every = _EVERY_SECONDS_AS_TEXT if plan.plugin == TEST_DECODING else _EVERY_SECONDS
         return time.monotonic() - self._looked > every
 
+    def open(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
+        """``glance`` before the stream is opened, and keep what belongs to what by now.
+
+        Changes of a new partition are only applied once its place is known, and after what a
+        dropped one has left on the target is gone.
+        """
+        missing = self.glance(source, target, plan)
+        if not missing:
+            memory = self._memory(target)
+            membership = refreshed(source, target, plan, memory.membership)
+            if membership != memory.membership:
+                text = written(replace(memory, membership=membership))
+                with target.transaction():
+                    checkpoint.keep_plan(target, self._job.id, text)
+        return missing
+
     def glance(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
         """``look`` if anything has changed on the source since the last one."""
         self._looked = time.monotonic()
@@ -83,9 +104,12 @@ class Looking:
     ) -> list[MissingStatement]:
         """:param fingerprint: of what was there before anything is read here."""
         self._doubtful.clear()
-        kept = checkpoint.read(target, self._job.id)
-        if kept is not None:
-            self._tables(source, recall(kept.plan))
+        memory = self._memory(target)
+        self._doubtful.update(self._publication(source, memory, plan))
+        with translated("source", "looking at the tables again"):
+            now = survey(source)
+        self._doubtful.update(check_places(source, now, memory))
+        self._tables(source, now, memory)
         for label, why in self.doubtful(source, target, plan).items():
             self._once.event(
                 "warning",
@@ -98,13 +122,28 @@ class Looking:
                 "If the change gave old rows other values, cancel the task and begin anew, or "
                 "UPDATE the rows on the source so that they are sent.",
             )
-        missing = [
-            item for item in drift(source, target, plan) if item.statement not in plan.accepted
-        ]
+        missing = self.missing(source, target, plan, plan.accepted)
         # Only a look without anything left to do may be the last one for this state of things.
         self._fingerprint = "" if missing else fingerprint
         self._looked = time.monotonic()
         return missing
+
+    def missing(
+        self, source: Session, target: Session, plan: Plan, accepted: Collection[str] = ()
+    ) -> list[MissingStatement]:
+        """What the target lacks of the source's schema, or has left of what the source dropped."""
+        found = [item for item in drift(source, target, plan) if item.statement not in accepted]
+        membership = self._memory(target).membership
+        if membership.places:
+            with translated("source", "looking at the tables again"):
+                now = survey(source)
+            found += leftovers(now, target, membership)
+        return found
+
+    def check_publication(self, source: Session, target: Session) -> None:
+        """:raises BeyondMendingError: it is not as it was made."""
+        kept = self._memory(target).membership.published
+        check_publication(source, self._job.source_object, kept)
 
     def doubtful(self, source: Session, target: Session, plan: Plan) -> dict[Name, str]:
         """Tables to be proven at the cutover, with the reason; as of the last look."""
@@ -112,17 +151,24 @@ class Looking:
 
     def plan_now(self, source: Session, target: Session) -> Plan:
         """The plan with today's columns: what came while changes were followed is compared too."""
-        kept = checkpoint.read(target, self._job.id)
-        assert kept is not None  # noqa: S101 - changes are being followed
         with translated("source", "reading the catalogue"):
             here = survey(source)
         with translated("target", "reading the catalogue"):
             there = survey(target)
-        return resume_plan(here, there, self._job.database, self._job.settings, recall(kept.plan))
+        memory = self._memory(target)
+        return resume_plan(here, there, self._job.database, self._job.settings, memory)
 
-    def _tables(self, source: Session, memory: Memory) -> None:
-        with translated("source", "looking at the tables again"):
-            now = survey(source)
+    def _memory(self, target: Session) -> Memory:
+        kept = checkpoint.read(target, self._job.id)
+        assert kept is not None  # noqa: S101 - changes are being followed
+        return recall(kept.plan)
+
+    def _publication(self, source: Session, memory: Memory, plan: Plan) -> dict[Name, str]:
+        published = memory.membership.published
+        why = check_publication(source, self._job.source_object, published)
+        return dict.fromkeys(plan.labels, why) if why else {}
+
+    def _tables(self, source: Session, now: Survey, memory: Memory) -> None:
         for name in not_migrated(now, self._job.database, memory):
             self._once.event(
                 "warning",
@@ -133,17 +179,20 @@ class Looking:
                 "Copy it by itself after the cutover, or cancel the task and begin anew.",
             )
         live = {relation.oid for relation in now.relations}
+        names = {relation.name for relation in now.relations}
+        kept = {table.label for table in memory.tables if table.oid in live} | names
         for table in memory.tables:
-            if table.oid not in live and table.label == table.name:
+            # Of a partitioned table the root is gone too: partitions alone leave rows behind.
+            if table.oid not in live and table.label not in kept:
                 self._once.event(
                     "warning",
                     "SourceTableDropped",
-                    table.name,
-                    f"{table.name} was dropped on the source; the target keeps the rows it has.",
+                    table.label,
+                    f"{table.label} was dropped on the source; the target keeps the rows it has.",
                     "Drop it on the target too, if it is not wanted any more.",
                 )
         for leaf, label in newcomers(now, memory):
-            if leaf.oid in self._cleared:
+            if leaf.oid in self._cleared or leaf.oid in memory.membership.places:
                 continue
             if leaf.pages and _held_rows(source, now, leaf, label):
                 if memory.plugin == TEST_DECODING:
@@ -188,12 +237,14 @@ def _held_rows(source: Session, now: Survey, leaf: Relation, label: Name) -> boo
     chain = [leaf.oid, *(now.by_name[name].oid for name in above)]
     text = statement("drift", "rows_before_attach", source.info.server_version)
     query = sql.SQL(text).format(  # our own file, not a name from anywhere
-        table=sql.Identifier(leaf.name.schema, leaf.name.name)
+        table=sql.Identifier(leaf.name.schema, leaf.name.name),
+        # Not as a parameter: a name may have a percent sign in it.
+        chain=sql.Literal(chain),
     )
     with translated("source", f"looking at {leaf.name}"):
         try:
             with source.transaction():
-                row = source.execute(query, {"chain": chain}).fetchone()
+                row = source.execute(query).fetchone()
         except psycopg.errors.InsufficientPrivilege:
             return False  # the count at the cutover will say so
     return bool(row and row[0])

@@ -13,6 +13,144 @@ select a.attrelid as relation,
    and a.attnum > 0
    and not a.attisdropped;
 
+-- name: types
+-- Types users can make; what those are made of; table rows are left out, they follow their table.
+select t.oid::int8 as oid,
+       n.nspname::text as schema,
+       t.typname::text as name,
+       t.typtype::text as kind,
+       array(select f.oid::int8
+               from (select t.typelem where t.typelem <> 0
+                     union all
+                     select t.typbasetype where t.typbasetype <> 0
+                     union all
+                     select r.rngsubtype from pg_range r
+                      where r.rngtypid = t.oid
+                         or r.rngmultitypid = t.oid                 -- since 14
+                     union all
+                     select r.rngtypid from pg_range r where r.rngmultitypid = t.oid -- since 14
+                     union all                                      -- since 14
+                     select a.atttypid from pg_attribute a
+                      where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+                    ) f (oid)) as parts,
+       array(select array[a.attname::text, format_type(a.atttypid, a.atttypmod),
+                          case when a.attcollation <> y.typcollation
+                               then quote_ident(s.nspname) || '.' || quote_ident(l.collname) end]
+               from pg_attribute a
+               join pg_type y on y.oid = a.atttypid
+               left join pg_collation l on l.oid = a.attcollation
+               left join pg_namespace s on s.oid = l.collnamespace
+              where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+              order by a.attnum) as fields,
+       format_type(t.typbasetype, t.typtypmod) as base,
+       case when t.typcollation <> b.typcollation
+            then quote_ident(s.nspname) || '.' || quote_ident(l.collname) end as collation,
+       t.typnotnull as not_null,
+       pg_get_expr(t.typdefaultbin, 0) as default_value,
+       array(select array[k.conname::text, pg_get_constraintdef(k.oid)]
+               from pg_constraint k
+              where k.contypid = t.oid and k.contype = 'c'
+              order by k.conname) as checks,
+       (select format_type(r.rngsubtype, null)
+                  || case when not o.opcdefault then ', subtype_opclass = '
+                          || quote_ident(m.nspname) || '.' || quote_ident(o.opcname) else '' end
+                  || case when r.rngsubdiff <> 0
+                          then ', subtype_diff = ' || r.rngsubdiff::regproc::text else '' end
+          from pg_range r
+          join pg_opclass o on o.oid = r.rngsubopc
+          join pg_namespace m on m.oid = o.opcnamespace
+         where r.rngtypid = t.oid) as subtype,
+       coalesce(e.extname::text, '') as extension
+  from pg_type t
+  join pg_namespace n on n.oid = t.typnamespace
+  left join pg_class c on c.oid = t.typrelid
+  left join pg_type b on b.oid = t.typbasetype
+  left join pg_collation l on l.oid = t.typcollation
+  left join pg_namespace s on s.oid = l.collnamespace
+  left join pg_depend d
+    on d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
+  left join pg_extension e on e.oid = d.refobjid
+ where n.nspname !~ '^pg_'
+   and n.nspname not in ('information_schema', 'dms_pg')
+   and (t.typrelid = 0 or c.relkind = 'c')
+   and t.typtype <> 'p';
+
+-- name: sequences
+-- How each was made, for those that are to be made again.
+select n.nspname::text, c.relname::text, format_type(q.seqtypid, null), -- since 10
+       q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, q.seqcycle -- since 10
+  from pg_sequence q                                                -- since 10
+  join pg_class c on c.oid = q.seqrelid                             -- since 10
+  join pg_namespace n on n.oid = c.relnamespace                     -- since 10
+ where n.nspname !~ '^pg_';                                         -- since 10
+select null where false;                                            -- until 9
+
+-- name: constraints
+-- What refuses rows by itself: checks, exclusions and all that is unique, whole or partial; with
+-- the table it is inherited from, at which alone it can be dropped. Foreign keys are away while
+-- changes are followed.
+select k.oid::int8 as oid,
+       k.conrelid::int8 as relation,
+       k.conname::text as name,
+       k.contype::text as kind,
+       pg_get_constraintdef(k.oid) as meaning,
+       pg_get_constraintdef(k.oid) as definition,
+       n.nspname::text as schema,
+       c.relname::text as top,
+       k.conname::text as top_name
+  from pg_constraint k
+  join pg_class c on c.oid = (
+       with recursive up (relation, step) as (
+           select k.conrelid, 0
+           union all
+           select h.inhparent, u.step + 1
+             from up u
+             join pg_inherits h on h.inhrelid = u.relation
+             join pg_constraint p on p.conrelid = h.inhparent
+              and p.conname = k.conname and p.contype = k.contype and not p.connoinherit
+            where k.coninhcount > 0
+       )
+       select u.relation from up u order by u.step desc limit 1)
+  join pg_namespace n on n.oid = c.relnamespace
+ where k.conrelid = any(%(relations)s)
+   and k.contype in ('c', 'x')
+   and k.conenforced                                                -- since 18
+ union all
+select i.indexrelid::int8,
+       i.indrelid::int8,
+       x.relname::text,
+       coalesce(k.contype::text, 'i'),
+       'UNIQUE (' || array_to_string(array(
+           select pg_get_indexdef(i.indexrelid, g, true)
+             from generate_series(1,
+                      i.indnkeyatts                                 -- since 11
+                      i.indnatts                                    -- until 10
+                  ) g
+            order by 1), ', ') || ')'
+           || case when i.indnullsnotdistinct then ' NULLS NOT DISTINCT' else '' end -- since 15
+           || coalesce(' WHERE ' || pg_get_expr(i.indpred, i.indrelid), ''),
+       case when k.oid is not null then pg_get_constraintdef(k.oid)
+            else substring(pg_get_indexdef(i.indexrelid) from ' (USING .*)$') end,
+       n.nspname::text,
+       c.relname::text,
+       y.relname::text
+  from pg_index i
+  join pg_class x on x.oid = i.indexrelid
+  left join pg_constraint k on k.conindid = i.indexrelid and k.contype in ('p', 'u')
+  join pg_class y on y.oid = (
+       with recursive up (index, step) as (
+           select i.indexrelid, 0
+           union all
+           select h.inhparent, u.step + 1 from up u join pg_inherits h on h.inhrelid = u.index
+       )
+       select u.index from up u order by u.step desc limit 1)
+  join pg_index j on j.indexrelid = y.oid
+  join pg_class c on c.oid = j.indrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where i.indrelid = any(%(relations)s)
+   and i.indisunique
+   and i.indisready;
+
 -- name: ancestors
 -- The partitioned tables a partition belongs to, directly or not.
 with recursive up (oid) as (
@@ -65,7 +203,7 @@ select md5(concat_ws(' ',
                                         c.relkind, c.relpersistence))::int8)
             from pg_class c
             join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind in ('r', 'p')
+           where c.relkind in ('r', 'p', 'S')
              and n.nspname !~ '^pg_|^information_schema$'),
          (select sum(hashtext(concat_ws(' ', a.attrelid, a.attnum, a.attname, a.atttypid,
                                         a.attgenerated,             -- since 12
@@ -73,12 +211,33 @@ select md5(concat_ws(' ',
             from pg_attribute a
             join pg_class c on c.oid = a.attrelid
             join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind in ('r', 'p')
+           where c.relkind in ('r', 'p', 'c')
              and a.attnum > 0
+             and n.nspname !~ '^pg_|^information_schema$'),
+         (select sum(hashtext(concat_ws(' ', k.oid, k.conname, k.conrelid, k.contypid,
+                                        k.conenforced,              -- since 18
+                                        k.contype))::int8)
+            from pg_constraint k
+            join pg_namespace n on n.oid = k.connamespace
+           where k.contype in ('c', 'x', 'u', 'p')
+             and n.nspname !~ '^pg_|^information_schema$'),
+         (select sum(hashtext(concat_ws(' ', i.indexrelid, i.indrelid))::int8)
+            from pg_index i
+            join pg_class c on c.oid = i.indexrelid
+            join pg_namespace n on n.oid = c.relnamespace
+           where i.indisunique
+             and n.nspname !~ '^pg_|^information_schema$'),
+         (select sum(hashtext(concat_ws(' ', t.oid, t.typname, t.typnotnull))::int8)
+            from pg_type t
+            join pg_namespace n on n.oid = t.typnamespace
+           where t.typtype = 'd'
              and n.nspname !~ '^pg_|^information_schema$'),
          (select sum(hashtext(concat_ws(' ', e.oid, e.enumlabel, e.enumsortorder))::int8)
             from pg_enum e),
-         (select sum(hashtext(concat_ws(' ', i.inhrelid, i.inhparent))::int8) from pg_inherits i),
+         (select sum(hashtext(concat_ws(' ', i.inhrelid, i.inhparent, i.xmin))::int8)
+            from pg_inherits i),
+         (select sum(hashtext(concat_ws(' ', p.oid, p.xmin))::int8) from pg_publication p), -- since 10
+         (select sum(hashtext(concat_ws(' ', r.oid, r.xmin))::int8) from pg_publication_rel r), -- since 10
          (select sum(hashtext(concat_ws(' ', n.oid, n.nspname))::int8)
             from pg_namespace n where n.nspname !~ '^pg_')));
 
@@ -107,6 +266,37 @@ select a.attrelid::int8,
 select exists (
     select 1
       from only {table} t, pg_inherits i
-     where i.inhrelid = any(%(chain)s)
+     where i.inhrelid = any({chain})
        and (age(t.xmin) > age(i.xmin)
             or (t.xmin = i.xmin and t.cmin::text::int8 < i.cmin::text::int8)));
+
+-- name: places
+-- The partitioned tables above each relation that is there, parent first, with the xmin of every
+-- step.
+with recursive up (leaf, parent, xmin, depth) as (
+    select i.inhrelid, i.inhparent, i.xmin::text, 1
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     where i.inhrelid = any(%(relations)s)
+       and c.relispartition                                         -- since 10
+       and false                                                    -- until 9
+    union all
+    select u.leaf, i.inhparent, i.xmin::text, u.depth + 1
+      from up u
+      join pg_class c on c.oid = u.parent
+      join pg_inherits i on i.inhrelid = u.parent
+     where c.relispartition                                         -- since 10
+     where false                                                    -- until 9
+)
+select c.oid::int8,
+       array(select u.parent::int8 from up u where u.leaf = c.oid order by u.depth),
+       array(select u.xmin from up u where u.leaf = c.oid order by u.depth)
+  from pg_class c
+ where c.oid = any(%(relations)s);
+
+-- name: there
+-- A target table as it is called now, and whether it is still part of a partitioned one.
+select n.nspname::text, c.relname::text, c.relispartition
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+ where c.oid = %(oid)s;

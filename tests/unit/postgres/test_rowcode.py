@@ -78,6 +78,14 @@ def test_a_cut_tuple_is_left_alone(made: tuple[list[int], bytes], data: st.DataO
         TupleReader(len(widths), binary=True).read(cut, 0)
 
 
+def test_a_table_as_wide_as_they_get() -> None:
+    widths = [8] * 1600
+    data = struct.pack(">H", len(widths)) + (b"b" + struct.pack(">I", 8) + b"12345678") * 1600
+    found = row_reader(widths, range(1600), [0], 0)(data)
+    assert found is not None
+    assert found[1].count(b"12345678") == 1600
+
+
 def test_values_as_text_and_other_counts_are_left_alone() -> None:
     read = row_reader([4, -1], [0, 1], [0], 0)
     plain = b"\0\2b\0\0\0\4abcdb\0\0\0\1x"

@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=1, help="the first")
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time")
     parser.add_argument("--minutes", type=float, help="begin no seed after so long")
-    parser.add_argument("--fault", help="only seeds whose plan has this text in it")
+    parser.add_argument("--fault", help="only plans with this text, such as DDL or databases")
     parser.add_argument("--plan", action="store_true", help="print the plans and run nothing")
     arguments = parser.parse_args()
     disks = can_mount()
@@ -47,7 +47,7 @@ def _choose(arguments: argparse.Namespace, allowed: frozenset[str]) -> list[Plan
     seed = arguments.start
     while len(plans) < arguments.seeds and seed < arguments.start + 100 * arguments.seeds:
         plan = draw(seed, allowed)
-        if arguments.fault is None or arguments.fault in str(plan):
+        if arguments.fault is None or arguments.fault in f"{plan} {plan.kinds}":
             plans.append(plan)
         seed += 1
     return plans

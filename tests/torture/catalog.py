@@ -26,32 +26,36 @@ class Entry:
 
     :param terminal: nothing can mend it: the task must end FAILED and say why.
     :param needs: ``root`` for what only root can do.
+    :param alone: it is done to one database; others of the task must not notice.
+    :param one: and to no more than one at a time.
     """
 
     moments: frozenset[str]
     weight: float = 1.0
     terminal: bool = False
     needs: str = ""
+    alone: bool = False
+    one: bool = False
 
 
 FAULTS: dict[str, Entry] = {
     # -- processes
-    "kill worker": Entry(_ALL, 4),
-    "kill worker again and again": Entry(_BUSY, 1),
+    "kill worker": Entry(_ALL, 4, alone=True),
+    "kill worker again and again": Entry(_BUSY, 1, alone=True),
     "kill supervisor": Entry(_ALL, 3),
     "reboot": Entry(_ALL, 4),
-    "freeze beyond wal_sender_timeout": Entry(_LATE, 2),
+    "freeze beyond wal_sender_timeout": Entry(_LATE, 2, alone=True),
     "stop and start the service": Entry(_BUSY - {"cancelling"}, 1.5),
     "second supervisor": Entry(_LATE | {"preparing"}, 1),
     "second machine": Entry(_LATE, 1),
     # -- sessions
-    "terminate copy": Entry(frozenset({"loading"}), 4),
-    "terminate walsender": Entry(_LATE | {"preparing"}, 3),
-    "terminate apply": Entry(_STREAM, 3),
-    "terminate snapshot holder": Entry(frozenset({"loading"}), 3),
-    "terminate all on the source": Entry(_ALL, 2),
-    "terminate all on the target": Entry(_ALL, 2),
-    "terminate in a storm": Entry(_ALL, 2),
+    "terminate copy": Entry(frozenset({"loading"}), 4, alone=True),
+    "terminate walsender": Entry(_LATE | {"preparing"}, 3, alone=True),
+    "terminate apply": Entry(_STREAM, 3, alone=True),
+    "terminate snapshot holder": Entry(frozenset({"loading"}), 3, alone=True),
+    "terminate all on the source": Entry(_ALL, 2, alone=True),
+    "terminate all on the target": Entry(_ALL, 2, alone=True),
+    "terminate in a storm": Entry(_ALL, 2, alone=True),
     # -- servers
     "crash source": Entry(_ALL, 3),
     "crash target": Entry(_ALL, 3),
@@ -69,18 +73,20 @@ FAULTS: dict[str, Entry] = {
     "half-open target": Entry(_BUSY, 1),
     "lose a COMMIT reply": Entry(_ALL - {"validating"}, 5),
     # -- disks
-    "target disk full": Entry(_LATE, 2, needs="root"),
+    "target disk full": Entry(_LATE, 2, needs="root", alone=True, one=True),
     "state disk full": Entry(_LATE, 2, needs="root"),
     # -- locks
-    "lock on the target": Entry(_BUSY, 2),
-    "deadlock on the target": Entry(_LATE, 2),
-    "lock on the source": Entry(frozenset({"preparing", "loading"}), 1),
+    "lock on the target": Entry(_BUSY, 2, alone=True),
+    "deadlock on the target": Entry(_LATE, 2, alone=True),
+    "lock on the source": Entry(frozenset({"preparing", "loading"}), 1, alone=True),
     "open transaction on the source": Entry(frozenset({"validating", "preparing"}), 1),
     "prepared transaction on the source": Entry(frozenset({"validating", "preparing"}), 1),
     # -- our own files
     "corrupt state file": Entry(_LATE, 1),
     "newer state file": Entry(_LATE, 1),
     # -- the end
-    "slot dropped": Entry(frozenset({"loading", "building", "streaming", "ready"}), 2, True),
+    "slot dropped": Entry(
+        frozenset({"loading", "building", "streaming", "ready"}), 2, True, alone=True, one=True
+    ),
     "slot invalidated": Entry(frozenset({"streaming", "ready"}), 1, True),
 }

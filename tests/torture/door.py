@@ -35,7 +35,7 @@ class Door(Protocol):
     def start_service(self) -> None: ...
     def stop_service(self) -> None: ...
     def restart(self) -> None: ...
-    def cutover(self) -> None: ...
+    def cutover(self, database: str | None = None) -> None: ...
     def cancel(self) -> None: ...
     def show(self) -> Json: ...
     def reopen(self) -> None:
@@ -69,8 +69,8 @@ class Direct:
     def restart(self) -> None:
         self.backend.tasks.restart(TASK)
 
-    def cutover(self) -> None:
-        self.backend.tasks.cutover(TASK, object_name=None)
+    def cutover(self, database: str | None = None) -> None:
+        self.backend.tasks.cutover(TASK, object_name=database)
 
     def cancel(self) -> None:
         self.backend.tasks.cancel(TASK)
@@ -99,18 +99,20 @@ class Typed:
             "project", "create", "-l", "local", "-n", "project", *_PROJECT,
             "--source-platform", "PostgreSQL", "--target-platform", "AzureDbForPostgreSql",
         )  # fmt: skip
-        (database,) = task_input.databases
-        options = {
-            "name": database.name,
-            "target_database_name": database.target_name,
-            "migrationSetting": database.migration_setting,
-            "sourceSetting": database.source_setting,
-        }
+        options = [
+            {
+                "name": database.name,
+                "target_database_name": database.target_name,
+                "migrationSetting": database.migration_setting,
+                "sourceSetting": database.source_setting,
+            }
+            for database in task_input.databases
+        ]
         self._dms(
             "project", "task", "create", *_TASK, "--task-type", "OnlineMigration",
             "--source-connection-json", self._file("source", _wire(task_input.source)),
             "--target-connection-json", self._file("target", _wire(task_input.target)),
-            "--database-options-json", self._file("options", [options]),
+            "--database-options-json", self._file("options", options),
             AZEXT_DMS_PG_SOURCE_PASSWORD=_password(task_input.source),
             AZEXT_DMS_PG_TARGET_PASSWORD=_password(task_input.target),
         )  # fmt: skip
@@ -124,8 +126,9 @@ class Typed:
     def restart(self) -> None:
         self._dms("project", "task", "restart", *_TASK)
 
-    def cutover(self) -> None:
-        self._dms("project", "task", "cutover", *_TASK)
+    def cutover(self, database: str | None = None) -> None:
+        which = () if database is None else ("--object-name", database)
+        self._dms("project", "task", "cutover", *_TASK, *which)
 
     def cancel(self) -> None:
         self._dms("project", "task", "cancel", *_TASK)
@@ -144,7 +147,8 @@ class Typed:
             return done.json
         if "Traceback" in done.err:
             raise AssertionError(f"az dms {' '.join(words)}\n{done.err}")
-        raise ConflictError(done.err.strip(), code=self._why(words))
+        code = "AlreadyComplete" if "cut over already" in done.err else self._why(words)
+        raise ConflictError(done.err.strip(), code=code)
 
     def _why(self, words: tuple[str, ...]) -> str:
         """The code of a refusal, which ``az`` does not print."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import queue
+import signal
 import sys
 import time
 from collections import Counter
@@ -15,10 +16,12 @@ from multiprocessing.synchronize import Event as EventType
 from multiprocessing.synchronize import Lock as LockType
 from typing import Any
 
-from tests.torture.case import Case, Result
+from tests.torture.case import Case
 from tests.torture.catalog import FAULTS
+from tests.torture.ddl.kinds import KINDS
 from tests.torture.lab import Lab
 from tests.torture.plan import Plan
+from tests.torture.result import Result
 
 
 def run(plans: list[Plan], jobs: int, *, disks: bool, minutes: float | None = None) -> int:
@@ -39,6 +42,8 @@ def run(plans: list[Plan], jobs: int, *, disks: bool, minutes: float | None = No
     started = time.monotonic()
     for worker in workers:
         worker.start()
+    # Told to end, too, everybody puts away what they have.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results: list[Result] = []
     try:
         while len(results) < len(plans) and any(worker.is_alive() for worker in workers):
@@ -106,7 +111,9 @@ def report(results: list[Result], seconds: float) -> None:
     good = [result for result in results if not result.problems]
     kinds: Counter[str] = Counter()
     moments: Counter[str] = Counter()
+    tasks: Counter[str] = Counter()
     for result in good:
+        tasks.update(result.plan.kinds)
         for line in result.survived:
             fault, _, moment = line.partition(" @ ")
             kinds[fault] += 1
@@ -119,12 +126,14 @@ def report(results: list[Result], seconds: float) -> None:
         f"{sum(result.commits for result in good)} acknowledged commits, none lost, none doubled; "
         f"show was asked {sum(result.polls for result in good)} times and told the truth; "
         f"{sum(result.restarts for result in good)} restarts; "
+        f"{sum(result.statements for result in good)} pauses ended by the statements shown; "
         f"{sum(result.plan.typed for result in good)} seeds gave their orders to the real az"
     )
+    say("tasks: " + ", ".join(f"{count} with {kind}" for kind, count in sorted(tasks.items())))
     for fault, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0])):
         say(f"{count:6} {fault}")
     say("at: " + ", ".join(f"{moment} {moments[moment]}" for moment in moments))
-    never = [name for name in FAULTS if name not in kinds]
+    never = [name for name in (*FAULTS, *(f"DDL: {name}" for name in KINDS)) if name not in kinds]
     if never:
         say(f"not among them: {', '.join(never)}")
     bad = [str(result.plan.seed) for result in results if result.problems]

@@ -21,6 +21,7 @@ from tests.support import account, databases, ledger
 from tests.support.cluster import Setting
 from tests.support.databases import Database
 from tests.support.servers import Server
+from tests.torture.ddl import tables
 from tests.torture.shapes import SHAPES
 
 _SETTINGS: Mapping[str, Setting] = {
@@ -128,11 +129,16 @@ class Lab:
         return pair
 
     def databases(
-        self, pair: Pair, mix: tuple[str, ...], *, small_disk: bool
+        self, pair: Pair, mix: tuple[str, ...], *, evolving: bool, small_disk: bool
     ) -> tuple[Database, Database]:
-        """Source with rows, target with the schema alone."""
+        """Source with rows, target with the schema alone.
+
+        :param evolving: with tables whose schema can be changed.
+        """
         schema = ledger.SCHEMA + "".join(SHAPES[name].schema for name in mix)
         rows = "".join(SHAPES[name].rows.strip().rstrip(";") + ";\n" for name in mix)
+        if evolving:
+            schema, rows = schema + tables.SCHEMA, rows + tables.ROWS
         source = databases.create(pair.source, schema + rows)
         target = databases.create(pair.target, schema)
         if small_disk:

@@ -10,13 +10,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from azext_dms_pg.backends.base import TaskAddress
 from azext_dms_pg.backends.local import LocalBackend
 from azext_dms_pg.errors import DmsPgError
-from tests.support import processes
+from tests.torture.moments import databases
+from tests.torture.own import Own
 
 _RANK = {
     "VALIDATING": 1,
@@ -34,28 +34,41 @@ _TWICE = 2
 Json = dict[str, Any]
 
 
+class Track:
+    """What was seen of one database, and what faults have made legal for it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.last = ""
+        self.states: list[str] = []
+        # Set by the case.
+        self.struck = False
+        self.may_fail = False
+        # Whether the slot and the target's phase bear READY out; asked now and then.
+        self.is_ready: Callable[[], str] = str
+
+
 class Observer:
     """A thread that looks at one task until told to stop."""
 
-    def __init__(self, directory: Path, where: TaskAddress, task_id: str) -> None:
-        self._directory = directory
+    def __init__(self, own: Own, where: TaskAddress, count: int) -> None:
+        """:param count: of databases."""
+        self._own = own
         self._where = where
-        self._task_id = task_id
-        self.backend = LocalBackend(directory)
-        self._last = ""
+        self.backend = LocalBackend(own.directory)
         self._suspicions: dict[str, int] = {}
         self._ending = threading.Event()
         self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True, name="observer")
         self.polls = 0
-        self.states: list[str] = []
         self.lies: list[str] = []
-        # What a fault makes legal: set by the case.
-        self.struck = False
-        self.may_fail = False
-        self.cancelling = False
-        # Whether the slot and the target's phase bear READY out; asked now and then.
-        self.is_ready: Callable[[], str] = str
+        self.tracks = [Track(number) for number in range(count)]
+        self.cancelling = False  # set by the case
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether any database of the task may."""
+        return any(track.may_fail for track in self.tracks)
 
     def start(self) -> None:
         self._thread.start()
@@ -72,20 +85,7 @@ class Observer:
 
     def reopen(self) -> None:
         """The state file was replaced; call it blind."""
-        self.backend = LocalBackend(self._directory)
-
-    def holder(self, name: str) -> int | None:
-        """Process id of a living supervisor (``""``) or worker (``".0"``)."""
-        pid = self._written(name)
-        if pid is None or not processes.alive(pid):
-            return None
-        return pid if str(self._directory) in processes.command_line(pid) else None
-
-    def _written(self, name: str) -> int | None:
-        with contextlib.suppress(OSError):
-            text = (self._directory / "run" / f"{self._task_id}{name}.lock").read_text()
-            return int(text) if text.isdecimal() else None
-        return None
+        self.backend = LocalBackend(self._own.directory)
 
     def _run(self) -> None:
         while not self._ending.wait(_POLL):
@@ -93,7 +93,8 @@ class Observer:
                 self._look()
 
     def _look(self) -> None:
-        dead_before = {name: self._dead(name) for name in ("", ".0")}
+        names = ("", *(f".{track.number}" for track in self.tracks))
+        dead_before = {name: self._own.dead(name) for name in names}
         try:
             shown = self.backend.tasks.show(self._where, expand="output")["properties"]
         except DmsPgError as error:
@@ -102,68 +103,55 @@ class Observer:
         except Exception as error:  # noqa: BLE001 - whatever it is, show must not raise it
             self._lie(f"show raised {error!r}")
             return
-        dead = {name: pid for name, pid in dead_before.items() if pid and self._dead(name) == pid}
+        dead = {
+            name: pid for name, pid in dead_before.items() if pid and self._own.dead(name) == pid
+        }
         self.polls += 1
-        database = next(
-            item for item in shown["output"] if item["resultType"] == "DatabaseLevelOutput"
-        )
-        self._judge(shown, database, dead)
-
-    def _dead(self, name: str) -> int | None:
-        """The pid written in the lock when its process is gone."""
-        pid = self._written(name)
-        return pid if pid is not None and self.holder(name) is None else None
-
-    def _judge(self, shown: Json, database: Json, dead: dict[str, int]) -> None:
-        task, state = shown["state"], database["migrationState"]
         self._suspect(
             "Running although its supervisor is dead",
-            "" in dead and task == "Running",
+            "" in dead and shown["state"] == "Running",
         )
-        self._suspect(
-            f"{state} although its worker is dead",
-            ".0" in dead and "" not in dead and state == "READY_TO_COMPLETE",
-        )
-        if state not in (self._last, "UNDEFINED"):
-            self._step(state, shown, database)
-        if not self.states or self.states[-1] != f"{task}/{state}":
-            self.states.append(f"{task}/{state}")
+        for track, database in zip(self.tracks, databases(shown), strict=True):
+            self._judge(track, shown, database, dead)
 
-    def _step(self, state: str, shown: Json, database: Json) -> None:
-        before, self._last = self._last, state
+    def _judge(self, track: Track, shown: Json, database: Json, dead: dict[str, int]) -> None:
+        task, state = shown["state"], database["migrationState"]
+        self._suspect(
+            f"{database['databaseName']}: {state} although its worker is dead",
+            f".{track.number}" in dead and "" not in dead and state == "READY_TO_COMPLETE",
+        )
+        if state not in (track.last, "UNDEFINED"):
+            self._step(track, state, shown, database)
+        if not track.states or track.states[-1] != f"{task}/{state}":
+            track.states.append(f"{task}/{state}")
+
+    def _step(self, track: Track, state: str, shown: Json, database: Json) -> None:
+        before, track.last = track.last, state
         loaded = database["initializationCompleted"]
+        name = f"database {track.number}: " if len(self.tracks) > 1 else ""
         if before in {"COMPLETE", "CANCELLED"}:
-            self._lie(f"{before} was not the end: {state}")
+            self._lie(f"{name}{before} was not the end: {state}")
         if state == "READY_TO_COMPLETE":
-            self._ready(loaded=loaded)
+            self._ready(track, loaded=loaded)
         if state in {"FAILED", "VALIDATION_FAILED"}:
-            self._failed(state, _errors(shown))
+            if not track.may_fail:
+                self._lie(f"{name}{state}: {_errors(shown)}")
+            elif not _errors(shown):
+                self._lie(f"{name}{state} without a word")
         elif state in {"CANCELLING", "CANCELLED"}:
             if not self.cancelling:
-                self._lie(f"{state} although nobody asked for it")
+                self._lie(f"{name}{state} although nobody asked for it")
         elif _RANK[state] < _RANK.get(before, 0):
-            self._backwards(before, state, loaded=loaded)
+            problem = _backwards(track, before, state, loaded=loaded)
+            if problem:
+                self._lie(name + problem)
 
-    def _ready(self, *, loaded: bool) -> None:
+    def _ready(self, track: Track, *, loaded: bool) -> None:
         if not loaded:
             self._lie("READY_TO_COMPLETE before the load has ended")
-        problem = self.is_ready()
+        problem = track.is_ready()
         if problem:
             self._lie(f"READY_TO_COMPLETE although {problem}")
-
-    def _failed(self, state: str, errors: str) -> None:
-        if not self.may_fail:
-            self._lie(f"{state}: {errors}")
-        elif not errors:
-            self._lie(f"{state} without a word")
-
-    def _backwards(self, before: str, state: str, *, loaded: bool) -> None:
-        if (before, state) == ("READY_TO_COMPLETE", "RUNNING"):
-            return
-        if not self.struck:
-            self._lie(f"{before} → {state} without a fault")
-        elif _RANK[state] < _RANK["RUNNING"] and loaded:
-            self._lie(f"{before} → {state} after the load had ended")
 
     def _suspect(self, what: str, holds: bool) -> None:
         self._suspicions[what] = self._suspicions.get(what, 0) + 1 if holds else 0
@@ -178,3 +166,14 @@ class Observer:
 
 def _errors(shown: Json) -> str:
     return "; ".join(error["message"] for error in shown["errors"])
+
+
+def _backwards(track: Track, before: str, state: str, *, loaded: bool) -> str:
+    """Why a database may not go back to this state, or nothing."""
+    if (before, state) == ("READY_TO_COMPLETE", "RUNNING"):
+        return ""
+    if not track.struck:
+        return f"{before} → {state} without a fault"
+    if _RANK[state] < _RANK["RUNNING"] and loaded:
+        return f"{before} → {state} after the load had ended"
+    return ""

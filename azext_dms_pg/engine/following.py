@@ -13,7 +13,6 @@ import psycopg
 from azext_dms_pg.engine.cutover.protecting import protect_source
 from azext_dms_pg.engine.cutover.rest import Rest
 from azext_dms_pg.engine.drift.proof import prove, suspects
-from azext_dms_pg.engine.drift.statements import drift
 from azext_dms_pg.engine.faults import (
     BeyondMendingError,
     LineReachedError,
@@ -23,7 +22,7 @@ from azext_dms_pg.engine.stream import Course, Follower
 from azext_dms_pg.engine.stream.fence import write_fence
 from azext_dms_pg.engine.values import Applied, FencePassed, Position
 from azext_dms_pg.engine.verify.comparison import Comparison
-from azext_dms_pg.errors import MigrationError
+from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.model.states import CommandState, MigrationState
 from azext_dms_pg.postgres.checkpoint import format_lsn
 
@@ -51,6 +50,8 @@ _OUT_OF_STEP_SECONDS = 30.0
 _DRIFT_POLL_SECONDS = 2.0
 _LONGEST_PUZZLE_SECONDS = 30.0
 _REQUEST_POLL_SECONDS = 0.2
+# What a stream answers when its publication is gone.
+_UNDEFINED_OBJECT = "42704"
 
 
 def _in_step(position: Position) -> bool:
@@ -98,10 +99,15 @@ class Following:
         :raises SlotLostError: the slot is gone or invalidated; changes are missing for good.
         """
         try:
+            self._open(source, target)
             while not self._follow(source, target):
                 self._comparison.begin(self._catch_up)
             self._settle(source, target)
         except BeyondMendingError:
+            raise
+        except ServerError as error:
+            if error.sqlstate == _UNDEFINED_OBJECT:
+                self._looking.check_publication(source, target)
             raise
         except MigrationError as error:
             if not self._explained_by_drift(error, source, target):
@@ -214,6 +220,10 @@ class Following:
         fence: Fence = write_fence(source)
         follower.watch(fence)
 
+    def _open(self, source: Session, target: Session) -> None:
+        if self._looking.open(source, target, self._plan):
+            raise _TargetBehindError
+
     def _glance(self, source: Session, target: Session) -> None:
         if self._looking.glance(source, target, self._plan):
             raise _TargetBehindError
@@ -251,8 +261,7 @@ class Following:
         accepted = self._plan.accepted if isinstance(error, _TargetBehindError) else ()
 
         def lacking() -> list[MissingStatement]:
-            found = drift(source, target, self._plan)
-            return [item for item in found if item.statement not in accepted]
+            return self._looking.missing(source, target, self._plan, accepted)
 
         missing = lacking()
         if not missing and not isinstance(error, (SchemaDriftError, _TargetBehindError)):

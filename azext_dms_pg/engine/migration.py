@@ -24,7 +24,8 @@ from azext_dms_pg.engine.board import Board
 from azext_dms_pg.engine.cutover import finishing
 from azext_dms_pg.engine.deferral import IndexBuilder, defer, restore_indexes
 from azext_dms_pg.engine.drift.looking import Looking
-from azext_dms_pg.engine.drift.proof import files_in_snapshot
+from azext_dms_pg.engine.drift.membership import take
+from azext_dms_pg.engine.drift.proof import files_of, reading
 from azext_dms_pg.engine.drift.statements import drift
 from azext_dms_pg.engine.ending import ends
 from azext_dms_pg.engine.following import Following
@@ -72,6 +73,7 @@ _LONG_ENOUGH = 60.0
 # Attempts to reach a server before anything has been created there.
 _ATTEMPTS_BEFORE_BEGIN = 4
 _DRIFT_POLL_SECONDS = 2.0
+_UNDEFINED_TABLE = "42P01"
 
 Session = psycopg.Connection[Any]
 
@@ -165,7 +167,7 @@ class Migration:
             plan = self._replan(source, target, found)
             self._journal.problem("", "")
             if found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
-                self._load(source, target, plan)
+                self._load_what_is_there(source, target, plan)
                 raise _GoOnError("the full load is done")
             self._tell_loaded(target, plan)
             if found.phase == checkpoint.INDEXING:
@@ -262,11 +264,26 @@ class Migration:
         surveys = survey(source), survey(target)
         return resume_plan(*surveys, self._job.database, self._job.settings, recall(found.plan))
 
+    def _load_what_is_there(self, source: Session, target: Session, plan: Plan) -> None:
+        """The load; without a table that was dropped meanwhile it begins anew."""
+        try:
+            self._load(source, target, plan)
+        except ServerError as failure:
+            if failure.sqlstate != _UNDEFINED_TABLE or as_planned(source, plan):
+                raise
+            raise _GoOnError("a table was dropped on the source") from failure
+
     def _load(self, source: Session, target: Session, plan: Plan) -> None:
         """Copy all tables from the snapshot of a new slot; begins anew whatever stood before."""
         job, journal = self._job, self._journal
         journal.state(MigrationState.INITIALIZING, "creating publication, slot and snapshot")
         assert self._board is not None  # noqa: S101 - set by run
+        if not plan.published:
+            raise MigrationError(
+                "Every table that was to be migrated has been dropped on the source.",
+                "Cancel the task, and begin another one if there is anything to migrate.",
+                code="NothingToMigrate",
+            )
         self._board.forget_load()
         journal.reset_tables(_tables(plan))
         self._await_columns(source, target, plan)
@@ -276,8 +293,9 @@ class Migration:
             # A partition made since the beginning may have brought another table to fill.
             checkpoint.note_filled(target, job.id, _filled(plan))
             checkpoint.empty_filled(target, job.id)
+        published = None
         if plan.plugin == "pgoutput":
-            publication.create(source, job.source_object, plan.published)
+            published = publication.create(source, job.source_object, plan.published)
         stopping, settings = self._requests.stopping, job.settings
         with (
             # Ends after the slot's session: an index under way must not hold the snapshot.
@@ -293,8 +311,9 @@ class Migration:
             if not as_planned(source, plan):
                 raise _GoOnError("the source's tables changed while the slot was made")
             handle = session.handle
-            files = files_in_snapshot(job, handle.snapshot, plan)
-            plan = as_loaded(plan, files)
+            with reading(job, handle.snapshot) as frozen:
+                plan = as_loaded(plan, files_of(frozen, plan))
+                plan = replace(plan, membership=take(frozen, target, plan, published))
             with target.transaction():
                 checkpoint.start_load(target, job.id, handle.consistent_lsn)
                 checkpoint.keep_plan(target, job.id, remember(plan))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from azext_dms_pg.postgres.publication import Published
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind
 from azext_dms_pg.postgres.snapshot import SnapshotHandle as SnapshotHandle  # noqa: PLC0414 - one of them
 
@@ -85,6 +86,39 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a partition that holds rows stood on the source, and where its rows are kept.
+
+    :param above: its partitioned tables, parent first, up to that of its label: OID and ``xmin``
+        of the row in ``pg_inherits``, which tells a partition that was away from one that stayed.
+    :param condition: which rows belong into it, as SQL on its columns; empty when unknown.
+    :param goal: OID of the target's table; 0 when that is no part of the label's table there.
+    :param alone: no other table's rows are in it.
+    """
+
+    name: Name
+    label: Name
+    above: tuple[tuple[int, str], ...]
+    condition: str
+    goal: int
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What belonged to what on the source when the tables were loaded: no stream tells of that.
+
+    :param places: by OID, for every partition that came since too.
+    :param published: None where there is no publication.
+    :param sequences: OIDs of all there were; None when that is not known.
+    """
+
+    places: dict[int, Place] = field(default_factory=dict)
+    published: Published | None = None
+    sequences: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything the stages after preflight need to know about one database.
 
@@ -100,6 +134,7 @@ class Plan:
     :param empty_roots: partitioned tables that are migrated whole and had no partition then.
     :param loaded: the tables as they were in the snapshot, by OID; empty before the load.
     :param accepted: statements ``drift`` named at the beginning, which the user went on without.
+    :param membership: partitions, publication and sequences as of the snapshot, and since.
     """
 
     routes: tuple[Route, ...]
@@ -116,6 +151,7 @@ class Plan:
     empty_roots: tuple[Name, ...] = ()
     loaded: dict[int, Loaded] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
+    membership: Membership = field(default_factory=Membership)
 
     @property
     def labels(self) -> tuple[Name, ...]:

@@ -2,16 +2,18 @@
 
 The publication lists every table that holds rows, leaf by leaf, so that a change always comes
 under the name of the table it was copied from. It must exist before the slot and stay as it is:
-tables added later would miss changes (hazard 6). Both functions may be run again.
+tables added later would miss changes (hazard 6). Making and dropping may be done again.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from azext_dms_pg.postgres.relations import ReplicaIdentity
+from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +30,25 @@ _TRUNCATE = 110000
 _GENERATED = 180000
 
 
-def create(connection: psycopg.Connection[Any], name: str, tables: Iterable[Relation]) -> None:
+@dataclass(frozen=True)
+class Published:
+    """The migration's publication as it was made; ``xmin`` tells of every change to a row.
+
+    :param tables: OID of each table that is listed → ``xmin`` of its row.
+    """
+
+    oid: int
+    xmin: str
+    options: str
+    tables: dict[int, str]
+
+
+def create(
+    connection: psycopg.Connection[Any], name: str, tables: Iterable[Relation]
+) -> Published | None:
     """Create the publication, replacing one of that name left by a start that was cut short.
+
+    It is returned as it was made, to be compared with what somebody may make of it later.
 
     :param tables: plain tables and leaf partitions; at least one.
     """
@@ -54,6 +73,22 @@ def create(connection: psycopg.Connection[Any], name: str, tables: Iterable[Rela
                 sql.Identifier(name), sql.SQL(", ").join(listed), sql.SQL(", ").join(options)
             )
         )
+        return published(connection, name)
+
+
+def published(connection: psycopg.Connection[Any], name: str) -> Published | None:
+    """The publication as it is; None when there is none of that name."""
+    version = connection.info.server_version
+    row = connection.execute(
+        statement("replication", "publication", version), {"name": name}
+    ).fetchone()
+    if row is None:
+        return None
+    tables = connection.execute(
+        statement("replication", "publication_tables", version), {"oid": row[0]}
+    ).fetchall()
+    oid, xmin, options = row
+    return Published(oid, xmin, options, dict(tables))
 
 
 def drop(connection: psycopg.Connection[Any], name: str) -> None:

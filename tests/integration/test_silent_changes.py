@@ -296,7 +296,7 @@ def test_the_questions_fit_older_servers(
     database = make_database(servers.get(version), SCHEMA)
     with session(database) as asked:
         oid = database.value("SELECT 't'::regclass::oid::int8")
-        for name in ("fingerprint", "files", "shapes"):
+        for name in ("fingerprint", "files", "shapes", "places"):
             query = statement("drift", name, asked.info.server_version)
             assert asked.execute(query, {"relations": [oid]}).fetchall()
 

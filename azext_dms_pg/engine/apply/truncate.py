@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from azext_dms_pg.engine.apply.bounds import Level, UnclearBoundError, condition
+from azext_dms_pg.engine.apply.bounds import UnclearBoundError
+from azext_dms_pg.engine.apply.leaves import rows_of
 from azext_dms_pg.engine.faults import ApplyError
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.relations import RelKind
-from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Plan, Route
     from azext_dms_pg.model.connection import Connection
-    from azext_dms_pg.postgres.relations import Relation
-
-_PARTITIONS_SINCE = 100000
 
 
 class Truncater:
@@ -80,12 +77,9 @@ class Truncater:
 
     def _rows_of(self, route: Route, session: psycopg.Connection[Any]) -> sql.Composable:
         """The rows of a leaf, as the target can tell them."""
-        with connect(self._source, "source", "look") as asked, translated("source"):
-            levels = _levels(asked, route)
-            here = _orders(asked, route.source)
         try:
-            found = condition(levels)
-            _check_order(levels, here, _orders(session, route.target))
+            with connect(self._source, "source", "look") as asked, translated("source"):
+                return rows_of(asked, session, route)
         except UnclearBoundError as why:
             raise ApplyError(
                 f"{route.source.name} was truncated on the source; on the target its rows are in "
@@ -94,31 +88,6 @@ class Truncater:
                 "later changes may have brought others like them.)",
                 label=route.label,
             ) from None
-        return found
-
-
-def _check_order(levels: tuple[Level, ...], here: dict[str, str], there: dict[str, str]) -> None:
-    """:raises UnclearBoundError: a value between two bounds here may not be so on the target."""
-    for level in levels:
-        for key in level.keys if level.strategy == "r" else ():
-            if key is not None and here.get(key) != there.get(key):
-                raise UnclearBoundError(f"source and target sort the values of {key!r} differently")
-
-
-def _levels(source: psycopg.Connection[Any], route: Route) -> tuple[Level, ...]:
-    """From the leaf to its root; nothing for a table that is no partition."""
-    version = source.info.server_version
-    rows: list[Any] = []
-    if version >= _PARTITIONS_SINCE:
-        query = statement("apply", "partition_levels", version)
-        rows = source.execute(query, {"oid": route.source.oid}).fetchall()
-    return tuple(Level(row[0], tuple(row[1]), row[2], row[3], tuple(row[4])) for row in rows)
-
-
-def _orders(session: psycopg.Connection[Any], table: Relation) -> dict[str, str]:
-    """By column: by whose rules its values are ordered."""
-    query = statement("apply", "orders", session.info.server_version)
-    return dict(session.execute(query, {"oid": table.oid}).fetchall())
 
 
 def _named(route: Route) -> sql.Composed:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from azext_dms_pg.engine.values import Begun, Loaded
+from azext_dms_pg.engine.values import Begun, Loaded, Membership, Place
+from azext_dms_pg.postgres.publication import Published
 from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
@@ -28,10 +29,25 @@ class Memory:
     empty_roots: tuple[Name, ...] = ()
     loaded: dict[int, Loaded] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
+    membership: Membership = field(default_factory=Membership)
 
 
 def remember(plan: Plan) -> str:
     """JSON text of what ``recall`` needs."""
+    return written(
+        Memory(
+            plugin=plan.plugin,
+            tables=plan.begun,
+            empty_roots=plan.empty_roots,
+            loaded=plan.loaded,
+            accepted=plan.accepted,
+            membership=plan.membership,
+        )
+    )
+
+
+def written(memory: Memory) -> str:
+    """The JSON text that ``recall`` reads."""
     tables = [
         {
             "oid": table.oid,
@@ -41,7 +57,7 @@ def remember(plan: Plan) -> str:
             "goal": table.goal,
             "goal_columns": table.goal_columns,
         }
-        for table in plan.begun
+        for table in memory.tables
     ]
     loaded = [
         {
@@ -51,15 +67,16 @@ def remember(plan: Plan) -> str:
             "generated": sorted(table.generated),
             "sparse_until": table.sparse_until,
         }
-        for oid, table in plan.loaded.items()
+        for oid, table in memory.loaded.items()
     ]
     return json.dumps(
         {
-            "plugin": plan.plugin,
+            "plugin": memory.plugin,
             "tables": tables,
-            "empty_roots": [[root.schema, root.name] for root in plan.empty_roots],
+            "empty_roots": [[root.schema, root.name] for root in memory.empty_roots],
             "loaded": loaded,
-            "accepted": plan.accepted,
+            "accepted": memory.accepted,
+            "membership": _plain(memory.membership),
         }
     )
 
@@ -90,4 +107,48 @@ def recall(text: str) -> Memory:
             for table in kept.get("loaded", ())
         },
         accepted=tuple(kept.get("accepted", ())),
+        membership=_membership(kept.get("membership", {})),
+    )
+
+
+def _plain(membership: Membership) -> dict[str, Any]:
+    published, sequences = membership.published, membership.sequences
+    return {
+        "places": [
+            {
+                "oid": oid,
+                "name": [place.name.schema, place.name.name],
+                "label": [place.label.schema, place.label.name],
+                "above": place.above,
+                "condition": place.condition,
+                "goal": place.goal,
+                "alone": place.alone,
+            }
+            for oid, place in membership.places.items()
+        ],
+        "published": None
+        if published is None
+        else {**vars(published), "tables": list(published.tables.items())},
+        "sequences": None if sequences is None else sorted(sequences),
+    }
+
+
+def _membership(kept: dict[str, Any]) -> Membership:
+    published, sequences = kept.get("published"), kept.get("sequences")
+    return Membership(
+        places={
+            place["oid"]: Place(
+                name=Name(*place["name"]),
+                label=Name(*place["label"]),
+                above=tuple((oid, xmin) for oid, xmin in place["above"]),
+                condition=place["condition"],
+                goal=place["goal"],
+                alone=place["alone"],
+            )
+            for place in kept.get("places", ())
+        },
+        published=None
+        if published is None
+        else Published(**{**published, "tables": dict(published["tables"])}),
+        sequences=None if sequences is None else frozenset(sequences),
     )

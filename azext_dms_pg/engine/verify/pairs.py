@@ -50,12 +50,9 @@ def pairs(source: Connection, target: Connection, plan: Plan) -> tuple[Pair, ...
         sources = {pair.label: _present(session, plan, pair, here) for pair in found}
     with connect(target, "target", "compare") as session, translated("target"):
         there = _names(session, (one for pair in found for one in pair.target))
+        targets = {pair.label: _filled(session, plan, pair, there) for pair in found}
     return tuple(
-        replace(
-            pair,
-            source=sources[pair.label],
-            target=tuple(replace(one, name=there.get(one.oid, one.name)) for one in pair.target),
-        )
+        replace(pair, source=sources[pair.label], target=targets[pair.label])
         for pair in found
         if sources[pair.label]
     )
@@ -67,24 +64,52 @@ def _present(
     """The pair's source relations of today; none when one of them is gone.
 
     Of a partitioned table that is migrated whole these are its partitions now: one made since the
-    plan counts, so that rows that went astray are noticed.
+    plan counts, so that rows that went astray are noticed. One that was detached counts for as long
+    as its changes are followed.
     """
-    roots = {table.name for table in plan.published} | {pair.label}
-    above = [name for name in pair.route.source.ancestors if name in roots]
-    if not above:
+    root = _root(plan, pair)
+    if root is None:
         if any(one.oid not in names for one in pair.source):
             return ()
         return tuple(replace(one, name=names[one.oid]) for one in pair.source)
-    known = {one.oid: one for one in pair.source}
+    return _with_leaves(session, root, pair.source, names)
+
+
+def _filled(
+    session: psycopg.Connection[Any], plan: Plan, pair: Pair, names: dict[int, Name]
+) -> tuple[Relation, ...]:
+    """The pair's target relations of today; of a partitioned table all of its partitions.
+
+    What a partition that was dropped on the source has left there is seen that way.
+    """
+    root = _root(plan, pair)
+    if root is None or not any(root in one.ancestors for one in pair.target):
+        return tuple(replace(one, name=names.get(one.oid, one.name)) for one in pair.target)
+    return _with_leaves(session, root, pair.target, names)
+
+
+def _root(plan: Plan, pair: Pair) -> Name | None:
+    """What the partitioned table is called now; None when the pair is no such table."""
+    roots = {table.name for table in plan.published} | {pair.label}
+    above = [name for one in pair.source for name in one.ancestors if name in roots]
+    return above[-1] if above else None
+
+
+def _with_leaves(
+    session: psycopg.Connection[Any],
+    root: Name,
+    planned: tuple[Relation, ...],
+    names: dict[int, Name],
+) -> tuple[Relation, ...]:
+    known = {one.oid: replace(one, name=names[one.oid]) for one in planned if one.oid in names}
     rows = session.execute(
         statement("drift", "leaves", session.info.server_version),
-        {"schema": above[-1].schema, "name": above[-1].name},
+        {"schema": root.schema, "name": root.name},
     ).fetchall()
-    fresh = replace(pair.route.source, pages=0, bytes=0)
-    return tuple(
-        replace(known.get(oid, fresh), oid=oid, name=Name(schema, name))
-        for oid, schema, name in rows
-    )
+    fresh = replace(planned[0], kind=RelKind.TABLE, pages=0, bytes=0)
+    for oid, schema, name in rows:
+        known.setdefault(oid, replace(fresh, oid=oid, name=Name(schema, name)))
+    return tuple(known.values())
 
 
 def from_clause(relation: Relation) -> sql.Composed:

@@ -93,3 +93,18 @@ SELECT pg_catalog.txid_current() & 4294967295
 -- name: insert_position
 SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0')::text                   -- since 10
 SELECT (pg_catalog.pg_current_xlog_insert_location() - '0/0')::text             -- until 9
+
+-- name: publication
+SELECT p.oid::int8, p.xmin::text,
+       pg_catalog.concat_ws(' ', p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete
+                            , p.pubtruncate                          -- since 11
+                            , p.pubviaroot                           -- since 13
+                            , p.pubgencols                           -- since 18
+       )
+  FROM pg_catalog.pg_publication p
+ WHERE p.pubname OPERATOR(pg_catalog.=) %(name)s;
+
+-- name: publication_tables
+SELECT r.prrelid::int8, r.xmin::text
+  FROM pg_catalog.pg_publication_rel r
+ WHERE r.prpubid OPERATOR(pg_catalog.=) %(oid)s;

@@ -1,0 +1,161 @@
+"""What belongs to what on the source: a picture as of the load, and what has left it since.
+
+A partition that is detached or dropped, a publication that is altered: the stream says nothing,
+it merely brings no more. Reads the source alone; what then remains on the target is known to
+``leftovers.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from azext_dms_pg.engine.apply.bounds import UnclearBoundError
+from azext_dms_pg.engine.apply.leaves import rows_of
+from azext_dms_pg.engine.faults import BeyondMendingError
+from azext_dms_pg.engine.planning.plan import detached, follows_roots
+from azext_dms_pg.engine.values import Membership, Place
+from azext_dms_pg.postgres import publication
+from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.statements import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+    from azext_dms_pg.engine.planning.memory import Memory
+    from azext_dms_pg.engine.values import Plan, Route
+    from azext_dms_pg.postgres.publication import Published
+    from azext_dms_pg.postgres.relations import Name
+    from azext_dms_pg.postgres.survey import Survey
+
+Session: TypeAlias = "psycopg.Connection[Any]"
+# Partitioned tables above a partition, parent first, with the xmin of each step.
+Above: TypeAlias = "tuple[tuple[int, str], ...]"
+
+
+def take(source: Session, target: Session, plan: Plan, published: Published | None) -> Membership:
+    """The picture as the source's session sees it.
+
+    :param published: the publication as it was when it was made.
+    """
+    empty = Membership(published=published, sequences=_sequences(source))
+    return refreshed(source, target, plan, empty)
+
+
+def refreshed(source: Session, target: Session, plan: Plan, kept: Membership) -> Membership:
+    """With the partitions that came since, and without those that are gone.
+
+    Those that were there keep their old place, so that one that was away meanwhile still shows.
+    """
+    routes = {r.source.oid: r for r in plan.routes if r.label != r.source.name}
+    with translated("source", "looking at the partitions"):
+        above = _above(source, {*routes, *kept.places})
+    roots = {place.label: place.above[-1][0] for place in kept.places.values() if place.above}
+    places = {oid: place for oid, place in kept.places.items() if oid in above}
+    for oid, route in routes.items():
+        if not above.get(oid):
+            continue
+        root = roots.get(route.label)
+        found = places.get(oid) or _place(route, _up_to(above[oid], route, root))
+        if not found.alone:
+            found = replace(found, condition=_condition(source, target, route))
+        places[oid] = replace(found, name=route.source.name)
+    return replace(kept, places=places)
+
+
+def check_publication(source: Session, name: str, kept: Published | None) -> str:
+    """A reason to doubt every table, if the publication may have been another one for a while.
+
+    :raises BeyondMendingError: it is not as it was made; changes are missing.
+    """
+    if kept is None:
+        return ""
+    with translated("source", "looking at the publication"):
+        now = publication.published(source, name)
+        there = _above(source, kept.tables)
+    if now is None:
+        raise _altered(name, "it is gone")
+    if (now.oid, now.options) != (kept.oid, kept.options):
+        raise _altered(name, "it was made anew or given other options")
+    # A table that was dropped takes its entry with it.
+    if any(now.tables.get(oid) != xmin for oid, xmin in kept.tables.items() if oid in there):
+        raise _altered(name, "a table was taken from it, or entered again")
+    return "" if now.xmin == kept.xmin else "the publication was altered"
+
+
+def check_places(source: Session, now: Survey, memory: Memory) -> dict[Name, str]:
+    """Tables to be proven because a partition of theirs was away for a while, with the reason.
+
+    :raises BeyondMendingError: a partition is away, and its changes are not in the stream.
+    """
+    if not follows_roots(now, memory):
+        return {}
+    places = memory.membership.places
+    with translated("source", "looking at the partitions"):
+        above = _above(source, places)
+    names = {relation.oid: relation.name for relation in now.relations}
+    doubtful = {}
+    for oid, steps in above.items():
+        place = places[oid]
+        if place.above[-1][0] not in {parent for parent, _ in steps}:
+            raise detached(names.get(oid, place.name), place.label)
+        if steps[: len(place.above)] != place.above:
+            doubtful[place.label] = f"{names.get(oid, place.name)} was detached and attached again"
+    return doubtful
+
+
+def _altered(name: str, what: str) -> BeyondMendingError:
+    return BeyondMendingError(
+        f"The publication {name} on the source is not as the migration made it: {what}. Changes "
+        "may be missing from the change stream since then, and cannot be had again.",
+        "Cancel the task and begin anew; nobody may alter or drop a publication whose name begins "
+        "with dms_pg_ meanwhile.",
+        code="PublicationAltered",
+    )
+
+
+def _place(route: Route, above: Above) -> Place:
+    goal = route.target
+    alone = route.only and goal.name == route.source.name
+    return Place(
+        name=route.source.name,
+        label=route.label,
+        above=above,
+        condition="",
+        # A table by itself, which the target's table of the label's name knows nothing of.
+        goal=0 if alone and not goal.ancestors else goal.oid,
+        alone=alone,
+    )
+
+
+def _condition(source: Session, target: Session, route: Route) -> str:
+    """Kept, because nobody can be asked any more when the partition is gone."""
+    try:
+        with translated("source", f"looking at {route.source.name}"):
+            return rows_of(source, target, route).as_string(target)
+    except UnclearBoundError:
+        return ""
+
+
+def _up_to(above: Above, route: Route, root: int | None) -> Above:
+    """No further than the table the user has chosen."""
+    parents = [parent for parent, _ in above]
+    if root in parents:
+        return above[: parents.index(root) + 1]
+    ancestors = route.source.ancestors
+    return above[: ancestors.index(route.label) + 1] if route.label in ancestors else above
+
+
+def _above(source: Session, oids: Iterable[int]) -> dict[int, Above]:
+    """For every relation that is there."""
+    query = statement("drift", "places", source.info.server_version)
+    rows = source.execute(query, {"relations": list(oids)}).fetchall()
+    return {oid: tuple(zip(parents, xmins, strict=True)) for oid, parents, xmins in rows}
+
+
+def _sequences(source: Session) -> frozenset[int]:
+    with translated("source", "looking at the sequences"):
+        rows = source.execute("SELECT oid::int8 FROM pg_class WHERE relkind = 'S'").fetchall()
+    return frozenset(oid for (oid,) in rows)

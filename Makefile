@@ -39,7 +39,7 @@ dist/.built: $(WHEEL_SOURCES) | venv-demo
 bench: venv-dev ## Measure against native replication, pg_dump and pgcopydb (ARGS=--quick)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-torture: venv-dev ## Random faults, SEEDS=n of them
+torture: venv-dev ## Random faults and schema changes, SEEDS=n of them
 	$(BIN)/python -m tests.torture --seeds $(SEEDS) $(ARGS)
 
 fuzz: venv-dev ## Bytes no server should send, SECONDS=n of them for each decoder

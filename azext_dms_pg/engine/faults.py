@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import DmsPgError, MigrationError
@@ -32,11 +33,29 @@ class BeyondMendingError(MigrationError):
     """The source did what cannot follow; no statement on the target makes up for it."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What on the target refused a row, in the target's own words; what it did not name is empty.
+
+    :param relation: OID of the source's table the row is of; 0 when that is not known.
+    :param domain: the type that refused, in ``schema``; else it was the table or column.
+    """
+
+    sqlstate: str
+    relation: int
+    schema: str
+    table: str
+    column: str
+    constraint: str
+    domain: str
+
+
 class ApplyError(MigrationError):
     """The target refuses a change, and would refuse it again.
 
     :param label: the table the user knows, None when it is none in particular.
     :param sqlstate: why, None when the target did not refuse but did something else.
+    :param refusal: what refused it, when that was a constraint.
     """
 
     code = "ApplyFailed"
@@ -48,10 +67,12 @@ class ApplyError(MigrationError):
         *,
         label: Name | None = None,
         sqlstate: str | None = None,
+        refusal: Refusal | None = None,
     ) -> None:
         super().__init__(message, action)
         self.label = label
         self.sqlstate = sqlstate
+        self.refusal = refusal
 
 
 class LineReachedError(DmsPgError):

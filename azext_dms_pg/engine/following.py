@@ -13,7 +13,9 @@ import psycopg
 from azext_dms_pg.engine.cutover.protecting import protect_source
 from azext_dms_pg.engine.cutover.rest import Rest
 from azext_dms_pg.engine.drift.proof import prove, suspects
+from azext_dms_pg.engine.drift.refusal import Refused
 from azext_dms_pg.engine.faults import (
+    ApplyError,
     BeyondMendingError,
     LineReachedError,
     SchemaDriftError,
@@ -257,11 +259,22 @@ class Following:
 
         False when no difference between the catalogues explains the error.
         """
-        # What was accepted at the beginning is no reason to pause, unless the stream stops at it.
-        accepted = self._plan.accepted if isinstance(error, _TargetBehindError) else ()
+        # What was accepted at the beginning is no reason to pause, unless the stream stops at it;
+        # what the target had to refuse rows of its own, only if it has refused this one.
+        accepted = self._plan.accepted
+        strict = isinstance(error, _TargetBehindError)
+        refusal = error.refusal if isinstance(error, ApplyError) else None
+        refused = Refused(self._plan, refusal) if refusal is not None else None
 
         def lacking() -> list[MissingStatement]:
-            return self._looking.missing(source, target, self._plan, accepted)
+            found = [
+                item
+                for item in self._looking.missing(source, target, self._plan)
+                if item.statement not in accepted or not (strict or item.loosens)
+            ]
+            known = {item.statement for item in found}
+            more = refused.statements(source, target) if refused else []
+            return found + [item for item in more if item.statement not in known]
 
         missing = lacking()
         if not missing and not isinstance(error, (SchemaDriftError, _TargetBehindError)):
@@ -276,8 +289,7 @@ class Following:
         while missing:
             self._board.flush()
             self._journal.problem(
-                f"The source's schema has changed; the target lacks it. {error.message}"
-                + _warned(doubtful),
+                _told(error, missing) + _warned(doubtful),
                 "Run on the target, then the task goes on by itself: "
                 + " ".join(item.statement for item in missing),
             )
@@ -302,6 +314,14 @@ class _TargetBehindError(MigrationError):
 
     def __init__(self) -> None:
         super().__init__("", "")
+
+
+def _told(error: MigrationError, missing: list[MissingStatement]) -> str:
+    """What is the matter; with the reasons where only something is to be taken away."""
+    if all(item.loosens for item in missing):
+        why = "; ".join(item.reason for item in missing)
+        return f"The target refuses rows the source takes: {why}. {error.message}".rstrip()
+    return f"The source's schema has changed; the target lacks it. {error.message}"
 
 
 def _warned(doubtful: Mapping[Name, str]) -> str:

@@ -26,7 +26,7 @@ from azext_dms_pg.engine.deferral import IndexBuilder, defer, restore_indexes
 from azext_dms_pg.engine.drift.looking import Looking
 from azext_dms_pg.engine.drift.membership import take
 from azext_dms_pg.engine.drift.proof import files_of, reading
-from azext_dms_pg.engine.drift.statements import drift
+from azext_dms_pg.engine.drift.statements import drift, with_common
 from azext_dms_pg.engine.ending import ends
 from azext_dms_pg.engine.following import Following
 from azext_dms_pg.engine.load import load
@@ -234,6 +234,7 @@ class Migration:
         name = self._job.source_object
         # Differences the user went on with are not asked for again.
         accepted = tuple(item.statement for item in drift(source, target, plan))
+        plan = with_common(source, target, plan)
         begun = checkpoint.Checkpoint(
             id=self._job.id,
             source_system=replication.system_identifier(source),

@@ -54,6 +54,7 @@ class Begun:
     :param columns: ``attnum`` → name and type, to tell a renamed column from a new one.
     :param goal: OID of the target's table at that time; 0 when it is not known.
     :param goal_columns: name → ``attnum`` of its columns, to tell what has been done there since.
+    :param common: what refused rows on both sides alike, as the target calls it.
     """
 
     oid: int
@@ -62,6 +63,7 @@ class Begun:
     columns: dict[int, tuple[str, str]]
     goal: int = 0
     goal_columns: dict[str, int] = field(default_factory=dict)
+    common: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from psycopg.errors import ExclusionViolation, UniqueViolation
 from azext_dms_pg.engine.apply.session import ApplySession
 from azext_dms_pg.engine.apply.write import Writer
 from azext_dms_pg.engine.changes.batch import Emptied, Segment
-from azext_dms_pg.engine.faults import ApplyError
+from azext_dms_pg.engine.faults import ApplyError, Refusal
 from azext_dms_pg.engine.values import Applied, TableChanges
 from azext_dms_pg.errors import DmsPgError, ServerError
 from azext_dms_pg.postgres.sqlstate import is_retryable, translate
@@ -156,7 +156,24 @@ class Applier:
             "on where it stopped.",
             label=layout.label if layout else None,
             sqlstate=failure.sqlstate,
+            refusal=_refusal(error, layout.route.source.oid if layout else 0),
         )
+
+
+def _refusal(error: psycopg.Error, relation: int) -> Refusal | None:
+    """Class 23 is what constraints say no with."""
+    if not (error.sqlstate or "").startswith("23"):
+        return None
+    told = error.diag
+    return Refusal(
+        sqlstate=error.sqlstate or "",
+        relation=relation,
+        schema=told.schema_name or "",
+        table=told.table_name or "",
+        column=told.column_name or "",
+        constraint=told.constraint_name or "",
+        domain=told.datatype_name or "",
+    )
 
 
 def _merged(tables: list[TableChanges]) -> tuple[TableChanges, ...]:

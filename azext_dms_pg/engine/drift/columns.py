@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from azext_dms_pg.engine.drift.creating import create_sequence, sequence_options
 from azext_dms_pg.postgres.quoting import identifier, literal, qualified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from azext_dms_pg.engine.drift.facts import Facts
     from azext_dms_pg.engine.values import Begun
     from azext_dms_pg.postgres.relations import Column, Relation
     from azext_dms_pg.postgres.survey import Survey
-
-# (relation, column) → default or generation expression, and the value older rows hold.
-ColumnFacts: TypeAlias = "dict[tuple[int, str], tuple[str | None, str | None]]"
 
 _GENERATED = {"s": " STORED", "v": " VIRTUAL"}
 _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
@@ -27,11 +26,13 @@ class Step:
     """One statement.
 
     :param urgent: without it values of the stream have no place to go.
+    :param loosens: it takes away what refuses rows.
     """
 
     statement: str
     reason: str
     urgent: bool
+    loosens: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Sides:
 
     source: Survey
     target: Survey
-    facts: ColumnFacts
+    facts: Facts
+    """Of the source."""
 
 
 def column_steps(
@@ -78,7 +80,7 @@ def column_steps(
         former, former_type = begun.columns.get(column.number, (column.name, ""))
         match = there.get(places.get(column.name, column.name))
         if match is None or (column.name not in places and match.name in renames):
-            yield from _add(table, relation, column, sides)
+            yield from _add(goal, relation, column, sides)
             continue
         if match.generated and not column.generated and column.number in generated:
             yield Step(
@@ -181,6 +183,7 @@ def _change(
             f"{table} ALTER COLUMN {name} DROP NOT NULL;",
             f"column {column.name} may be NULL on the source",
             urgent=False,
+            loosens=True,
         )
 
 
@@ -191,13 +194,9 @@ def _needs_using(column: Column, match: Column) -> bool:
     )
 
 
-def _add(
-    table: str,
-    relation: Relation,
-    column: Column,
-    sides: Sides,
-) -> Iterator[Step]:
-    expression, missing = sides.facts.get((relation.oid, column.name), (None, None))
+def _add(goal: Relation, relation: Relation, column: Column, sides: Sides) -> Iterator[Step]:
+    table = f"ALTER TABLE {qualified(goal.root)}"
+    expression, missing = sides.facts.columns.get((relation.oid, column.name), (None, None))
     name = identifier(column.name)
     parts = [f"{table} ADD COLUMN {name} {column.type_name}"]
     collation = sides.source.collations.get((relation.name, column.name))
@@ -208,14 +207,22 @@ def _add(
         parts.append(f"GENERATED ALWAYS AS ({expression}){_GENERATED[column.generated]}")
     elif column.identity:
         parts.append(f"GENERATED {_IDENTITY[column.identity]} AS IDENTITY")
+        drawn = sides.source.sequence_by_owner.get((relation.root, column.name))
+        options = sequence_options(sides.facts.sequences.get(drawn.name)) if drawn else ""
+        if options:
+            parts.append(f"({options.strip()})")
     elif missing is not None:
         # Older rows keep this value, whatever the default is by now.
         parts.append(f"DEFAULT {literal(missing)}")
         after = f" {table} ALTER COLUMN {name} "
         after += "DROP DEFAULT;" if expression is None else f"SET DEFAULT {expression};"
     elif expression is not None:
-        yield from _sequences(relation, sides.source, sides.target)
+        yield from _sequences(relation, sides)
         parts.append(f"DEFAULT {expression}")
+        owned = sides.source.sequence_by_owner.get((relation.root, column.name))
+        if owned is not None:
+            place = f"{qualified(goal.root)}.{name}"
+            after = f" ALTER SEQUENCE {qualified(owned.name)} OWNED BY {place};"
     if column.not_null and (expression is not None or missing is not None or column.identity):
         parts.append("NOT NULL")
     yield Step(
@@ -225,12 +232,12 @@ def _add(
     )
 
 
-def _sequences(relation: Relation, source: Survey, target: Survey) -> Iterator[Step]:
+def _sequences(relation: Relation, sides: Sides) -> Iterator[Step]:
     """Sequences the table draws from that the target does not have."""
-    for sequence in source.sequences:
-        if relation.name in sequence.used_by and sequence.name not in target.sequence_by_name:
+    for sequence in sides.source.sequences:
+        if relation.name in sequence.used_by and sequence.name not in sides.target.sequence_by_name:
             yield Step(
-                f"CREATE SEQUENCE {qualified(sequence.name)};",
+                create_sequence(sequence.name, sides.facts.sequences.get(sequence.name)),
                 f"the default draws from sequence {sequence.name}",
                 urgent=False,
             )

@@ -56,6 +56,7 @@ def written(memory: Memory) -> str:
             "columns": [[number, *column] for number, column in table.columns.items()],
             "goal": table.goal,
             "goal_columns": table.goal_columns,
+            "common": sorted(table.common),
         }
         for table in memory.tables
     ]
@@ -93,6 +94,7 @@ def recall(text: str) -> Memory:
                 columns={number: (name, type_) for number, name, type_ in table["columns"]},
                 goal=table.get("goal", 0),
                 goal_columns=table.get("goal_columns", {}),
+                common=frozenset(table.get("common", ())),
             )
             for table in kept["tables"]
         ),

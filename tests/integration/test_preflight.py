@@ -233,6 +233,14 @@ CASES = [
         T + "CREATE TABLE i (PRIMARY KEY (id)) INHERITS (t)",
     ),
     Case(
+        "GeneratedColumnInKey",
+        BLOCKER,
+        "CREATE TABLE t (a int, id int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY)",
+        "CREATE TABLE t (a int, id int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY)",
+        "source",
+        "public.t",
+    ),
+    Case(
         "StreamAsText",
         INFO,
         T,

@@ -104,6 +104,24 @@ def whole_row_identity(case: Case) -> Iterator[Finding]:
             )
 
 
+def generated_key(case: Case) -> Iterator[Finding]:
+    """Computed on either side, so it is not sent (or not taken), and rows cannot be found by it."""
+    for table in case.sources:
+        stored = {column.name for column in table.columns if column.generated == "s"}
+        if table.replica_identity is ReplicaIdentity.FULL:
+            continue
+        for column in stored.intersection(table.identity_key):
+            yield blocker(
+                "GeneratedColumnInKey",
+                table.name,
+                f"The key that identifies rows of {table.name} has the generated column {column} "
+                "in it; changes of rows are found by columns that are sent, and it is computed "
+                "anew on the target.",
+                f"ALTER TABLE {qualified(table.name)} REPLICA IDENTITY FULL; -- or a unique index "
+                "of other columns, and REPLICA IDENTITY USING INDEX",
+            )
+
+
 def generated_identity(case: Case) -> Iterator[Finding]:
     if case.plan.plugin != "pgoutput":
         return
@@ -196,6 +214,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_selected,
     missing_on_target,
     without_identity,
+    generated_key,
     generated_identity,
     not_empty,
     whole_row_identity,

@@ -290,8 +290,7 @@ class Following:
             self._board.flush()
             self._journal.problem(
                 _told(error, missing) + _warned(doubtful),
-                "Run on the target, then the task goes on by itself: "
-                + " ".join(item.statement for item in missing),
+                "Run on the target, then the task goes on by itself: " + _script(missing),
             )
             self._requests.sleep(_DRIFT_POLL_SECONDS)
             missing = lacking()
@@ -314,6 +313,15 @@ class _TargetBehindError(MigrationError):
 
     def __init__(self) -> None:
         super().__init__("", "")
+
+
+def _script(missing: list[MissingStatement]) -> str:
+    """One line to be run as it stands: what is but a comment would hide all that follows it."""
+    return " ".join(sorted((item.statement for item in missing), key=_is_comment))
+
+
+def _is_comment(text: str) -> bool:
+    return text.startswith("--")
 
 
 def _told(error: MigrationError, missing: list[MissingStatement]) -> str:

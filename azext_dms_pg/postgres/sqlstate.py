@@ -1,9 +1,10 @@
 """From psycopg's exceptions to ``ServerError``: the one place that reads SQLSTATEs.
 
 Source for the codes: PostgreSQL documentation, appendix A. A failure to connect carries no
-SQLSTATE (libpq keeps only the text), so those are told apart by the server's English wording and
-fall back to the text itself. Server messages never contain a password; ``DETAIL`` lines may
-contain row data and are therefore dropped.
+SQLSTATE (libpq keeps only the text), so those are told apart by the server's English wording. One
+that speaks another language (lc_messages) is quoted; that it spoke at all shows in any language.
+Server messages never contain a password; ``DETAIL`` lines may contain row data and are therefore
+dropped.
 """
 
 from __future__ import annotations
@@ -55,8 +56,11 @@ _CONNECT_TEXTS = (
 # What libpq and psycopg put in front of the reason.
 _PREAMBLE = re.compile(
     r"(?:- host: .*?: (?=connection failed))?"
-    r"(?:connection failed: )?(?:connection to server [^\n]*?port \d+ failed: )?(?:FATAL: +)?"
+    r"(?:connection failed: )?(?:connection to server [^\n]*?port \d+ failed: )?"
+    r"(?:[^:\n]{1,30}: {2})?"
 )
+# libpq puts a server's severity, in whatever language, before two spaces; its own words have none.
+_SERVERS_WORDS = re.compile(r"port \d+ failed: [^:\n]{1,30}: {2}\S")
 # What is wrong with a certificate, or with what the two can agree on, stays so; a handshake that
 # was cut ("SSL error: unexpected eof", "SSL SYSCALL error") is a server that restarts.
 _TLS_TEXTS = (
@@ -133,6 +137,17 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
             f"true in the {side} connection JSON.",
             side=side,
             code="TlsNotTrusted",
+        )
+    if _SERVERS_WORDS.search(str(error)):
+        return ServerError(
+            _ended(f"The {side} server {address} refused the connection: {text}"),
+            f"The {side} server is there and says in its own words why. Check user name, password "
+            "and database name, whether its pg_hba.conf lets this machine in, and whether it has "
+            "connections left.",
+            side=side,
+            # It may be starting, or full, in a language we do not read.
+            retryable=True,
+            code="ConnectionRefused",
         )
     return ServerError(
         _ended(f"The {side} server {address} cannot be reached: {text}"),

@@ -27,6 +27,16 @@ AT = 'connection to server at "10.0.0.4", port 5432 failed: '
             'refused the connection: no pg_hba.conf entry for host "192.0.2.2", SSL.',
         ),
         (
+            f'connection failed: {AT}致命错误:  用户 "postgres" Password 认证失败',
+            "ConnectionRefused",
+            'refused the connection: 用户 "postgres" Password 认证失败.',
+        ),
+        (
+            f"connection failed: {AT}FATAL:  no such database: shop",
+            "ConnectionRefused",
+            "refused the connection: no such database: shop.",
+        ),
+        (
             f"connection failed: {AT}Connection refused\n\tIs the server running on that host?",
             "ServerUnreachable",
             "cannot be reached: Connection refused.",

@@ -59,6 +59,10 @@ class ApplyError(MigrationError):
     """
 
     code = "ApplyFailed"
+    transactions = 0
+    """How many whole source transactions were to be applied together."""
+    lsn = 0
+    """Where the last of them ends."""
 
     def __init__(
         self,

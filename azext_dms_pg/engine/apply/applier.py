@@ -64,7 +64,11 @@ class Applier:
         :raises ServerError: a connection was lost.
         """
         while (batch := handoff.take()) is not None:
-            self._apply(batch)
+            try:
+                self._apply(batch)
+            except ApplyError as error:
+                error.transactions, error.lsn = batch.transactions, batch.lsn
+                raise
 
     def _apply(self, batch: Batch) -> None:
         try:

@@ -31,10 +31,14 @@ class Limits:
     """:param changes: a transaction with more is applied in slices of so many.
 
     :param weight: the same in bytes of memory.
+    :param together: up to ``together_until`` a batch holds no more transactions than so many; 0
+        is no limit.
     """
 
     changes: int
     weight: int
+    together: int = 0
+    together_until: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,9 @@ class Assembler:
             batch.transactions += 1
             if not batch.first_commit:
                 batch.first_commit = begin.commit_time or commit.commit_time
-            if self._sliced:
+            limits = self._limits
+            few = batch.transactions == limits.together and end <= limits.together_until
+            if few or self._sliced:
                 self._sliced = False
                 self._hand_over(self.take())
             elif whole >= _WORTH_COLLAPSING:

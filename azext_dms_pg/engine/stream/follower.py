@@ -10,9 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.faults import (
-    BinaryImpossibleError,
-)
+from azext_dms_pg.engine.faults import ApplyError, BinaryImpossibleError
 from azext_dms_pg.engine.stream.pipeline import Course, Pipeline
 from azext_dms_pg.engine.values import Applied, Fence, FencePassed, Position
 
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
 
 
 _POSITION_EVERY = 0.4
+# A batch the target refuses is tried again in so many pieces, and so on down to one transaction.
+_FEWER = 16
 
 
 class Follower:
@@ -50,6 +50,12 @@ class Follower:
                 # Everything before is applied; from here on values come as text.
                 plan = replace(self._course.plan, binary_stream=False)
                 self._course = replace(self._course, plan=plan)
+            except ApplyError as error:
+                # It was one of several that went together: those before it shall be applied.
+                if error.transactions < 2:  # noqa: PLR2004
+                    raise
+                fewer = max(1, error.transactions // _FEWER)
+                self._course = replace(self._course, together=(fewer, error.lsn))
 
     def watch(self, fence: Fence) -> None:
         """Have ``FencePassed`` come out of ``events`` once this fence has passed."""

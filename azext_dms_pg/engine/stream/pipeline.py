@@ -51,6 +51,7 @@ class Course:
 
     :param until: position at which to stop; 0 to go on for ever.
     :param owner: as of a ``Job``.
+    :param together: most transactions a batch may hold (0: any number), and up to which position.
     """
 
     plan: Plan
@@ -62,6 +63,7 @@ class Course:
     settings: MigrationSettings
     until: int = 0
     owner: str = ""
+    together: tuple[int, int] = (0, 0)
 
 
 class Pipeline:
@@ -90,6 +92,7 @@ class Pipeline:
                 course.settings.batch_changes,
                 course.settings.batch_milliseconds / 1000,
                 course.until,
+                course.together,
             )
             kind = PgoutputFeed if course.plan.plugin == "pgoutput" else TextFeed
             self.feed: Feed = kind(course.plan, self._layouts, self.receiver.assembler)

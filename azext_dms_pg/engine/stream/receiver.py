@@ -56,6 +56,7 @@ class Receiver:
     :param applied: asks where it stands now.
     :param patience: seconds a received commit may wait for company.
     :param until: position at which to stop; 0 to go on for ever.
+    :param together: most transactions a batch may hold (0: any number), and up to which position.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class Receiver:
         changes: int,
         patience: float,
         until: int = 0,
+        together: tuple[int, int] = (0, 0),
     ) -> None:
         self._handoff = handoff
         self._applied = applied
         self._enough = changes
         self._patience = patience
-        limits = Limits(changes, SLICE_WEIGHT)
+        limits = Limits(changes, SLICE_WEIGHT, *together)
         self.assembler = Assembler(progress, limits, self._must_put, until)
         self._stream: ReplicationStream | None = None
         self._wal_end: WalEnd | None = None

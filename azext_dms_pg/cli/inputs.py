@@ -119,9 +119,12 @@ def connection_json(value: str | None, side: Side, flags: Flags | None = None) -
         from knack.log import get_logger
 
         get_logger(__name__).warning(
-            "%s: a password on the command line can be read by other users of this machine and"
-            " stays in the shell's history. Set %s instead.",
+            "%s: a password on the command line can be read by other users of this machine,"
+            " stays in the shell's history, and %s. Give a file (NAME or @NAME) instead, or leave"
+            " the password out: set %s, or be asked for it.",
             side.option,
+            # az does so before any extension is loaded: nothing here could strike it out.
+            "was printed by --debug just now: change it" if _debugging() else "--debug prints it",
             side.variable("PASSWORD"),
         )
     return flags.over(wire)
@@ -214,6 +217,10 @@ def _ask(side: Side, what: str, *, optional: bool = False) -> str:
             code="NoTerminal",
         ) from None
     return answer
+
+
+def _debugging() -> bool:
+    return "--debug" in sys.argv
 
 
 def _was_typed(value: str) -> bool:

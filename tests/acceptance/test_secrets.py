@@ -14,13 +14,17 @@ import secrets
 import stat
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from azext_dms_pg.model.options import TaskOptions
+from azext_dms_pg.postgres import tools
+from tests.support.azcli import Az
 from tests.support.databases import Database
 from tests.support.migrate import SERVICE, Login, Mover
+from tests.support.processes import end_all_naming
 
 SCHEMA = "CREATE TABLE t (id int PRIMARY KEY, v text)"
 
@@ -161,6 +165,100 @@ def test_a_whole_migration_gives_nothing_away(
     assert watch.found == set()
     assert _modes(mover.directory) == {}
     assert not [path for path in (mover.directory / "vault").iterdir() if path.name != "key"]
+
+
+@pytest.fixture
+def told_to_pg_dump(
+    source: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], bytes]:
+    """Arguments and environment of each pg_dump: one first on PATH notes them and goes on."""
+    real = tools.find(source.server.version)[0].directory
+    seen, place = tmp_path / "seen", tmp_path / "bin"
+    place.mkdir()
+    (place / "pg_restore").symlink_to(real / "pg_restore")
+    (place / "pg_dump").write_text(
+        f'#!/bin/sh\n{{ printf "%s\\n" "$@"; env; }} >> {seen}\nexec {real}/pg_dump "$@"\n'
+    )
+    (place / "pg_dump").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
+    return seen.read_bytes
+
+
+def test_a_copied_schema_gives_nothing_away(
+    mover: Mover,
+    source: Database,
+    target: Database,
+    logins: list[Login],
+    told_to_pg_dump: Callable[[], bytes],
+) -> None:
+    """pg_dump gets the password neither as an argument nor in its environment."""
+    source.run(SCHEMA)
+    with Watch(mover, [source, target], [login.password for login in logins]) as watch:
+        task = mover.start(
+            source,
+            target,
+            source_login=logins[0],
+            target_login=logins[1],
+            options=TaskOptions(migrate_schema=True),
+        )
+        task.ready()
+        watch.search("show", json.dumps(task.show()).encode())
+        watch.search_files(mover.directory)
+        task.finish()
+    told = told_to_pg_dump()
+    assert b"--no-password" in told
+    assert b"PGAPPNAME=dms-pg schema" in told
+    watch.search("pg_dump", told)
+    assert watch.found == set()
+
+
+def test_debug_gives_nothing_away(
+    mover: Mover, source: Database, target: Database, logins: list[Login], tmp_path: Path
+) -> None:
+    """Of a real az: from files of both spellings nothing; a typed one az prints, and only az."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    az = Az(tmp_path / "az")
+    wires = []
+    for database, login in zip((source, target), logins, strict=True):
+        server = database.server
+        wires.append(
+            {
+                "serverName": server.host,
+                "port": server.port,
+                "userName": login.user,
+                "password": login.password,
+            }
+        )
+    paths = [tmp_path / "source.json", tmp_path / "target.json"]
+    for path, wire in zip(paths, wires, strict=True):
+        path.write_text(json.dumps(wire))
+    watch = Watch(mover, [], [login.password for login in logins])
+    project = ("-g", "g", "--service-name", "s")
+    try:
+        az.check("dms", "create", "-g", "g", "-n", "s", "-l", "local")
+        platforms = ("--source-platform", "PostgreSQL", "--target-platform", "AzureDbForPostgreSql")
+        az.check("dms", "project", "create", *project, "-n", "p", *platforms)
+        create = ("dms", "project", "task", "create", *project, "--project-name", "p", "--debug")
+        create += ("--databases", f"{source.name}={target.name}", "--validate-only")
+        files = ("--source-connection-json", str(paths[0]),
+                 "--target-connection-json", f"@{paths[1]}")  # fmt: skip
+        done = az.run(*create, "-n", "t", *files)
+        assert done.code == 0, done.err
+        watch.search("az --debug", f"{done.out}{done.err}".encode())
+        assert watch.found == set()
+        assert "Command arguments" in done.err
+        typed = ("--source-connection-json", json.dumps(wires[0]), *files[2:])
+        done = az.run(*create, "-n", "u", *typed)
+        assert "was printed by --debug just now: change it" in done.err
+        told = [line for line in done.err.splitlines() if "Command arguments" not in line]
+        watch.search("az --debug", "\n".join([done.out, *told]).encode())
+        assert watch.found == set()
+        end_all_naming(az.config)
+        watch.search_files(az.config)
+        assert watch.found == set()
+    finally:
+        end_all_naming(az.config)
 
 
 @pytest.mark.parametrize("wrong", ["password", "user", "database"])

@@ -111,6 +111,19 @@ def test_only_a_password_that_was_typed_is_warned_of(
     monkeypatch.setattr("sys.argv", ["az", *(word.replace("VALUE", value) for word in words)])
     inputs.connection_json(value, SOURCE)
     assert bool(caplog.messages) == warned
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_who_typed_a_password_is_told_the_way_on(
+    debug: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    value = '{"serverName": "a", "password": "canary"}'
+    monkeypatch.setattr("sys.argv", ["az", SOURCE.option, value, *(["--debug"] if debug else [])])
+    inputs.connection_json(value, SOURCE)
+    (told,) = caplog.messages
+    assert "AZEXT_DMS_PG_SOURCE_PASSWORD" in told
+    assert ("printed by --debug just now: change it" in told) is debug
 
 
 def test_a_password_of_digits_is_text() -> None:

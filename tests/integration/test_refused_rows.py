@@ -108,6 +108,73 @@ def test_pauses_with_the_statement_and_goes_on(
     _ends_equal(task)
 
 
+def test_a_constraint_that_speaks_at_the_commit(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """No statement of ours was under way: only the target says which table it is."""
+    deferred = "; ALTER TABLE t ADD CONSTRAINT late UNIQUE (a) DEFERRABLE"
+    for database in (source, target):
+        database.run(SCHEMA + deferred)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("BEGIN; ALTER TABLE t DROP CONSTRAINT late; INSERT INTO t VALUES (3, 1, 3, 3); END")
+    text, statement = _paused(task)
+    assert statement == "ALTER TABLE public.t DROP CONSTRAINT late;"
+    assert "the target's own" not in text
+    target.run(statement)
+    _ends_equal(task)
+
+
+PARTS = """
+CREATE TABLE p (id int, day int, v int CONSTRAINT few CHECK (v < 10), PRIMARY KEY (id, day))
+    PARTITION BY RANGE (day);
+"""
+
+
+@pytest.mark.parametrize("bounds", [(0, 10, 20), (0, 5, 20)])
+def test_a_constraint_of_a_partitioned_table(
+    mover: Mover, source: Database, target: Database, bounds: tuple[int, int, int]
+) -> None:
+    """A partition refuses; the constraint goes from the table it was made for."""
+    for database, (low, middle, high) in ((source, (0, 10, 20)), (target, bounds)):
+        database.run(
+            f"{PARTS} CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ({low}) TO ({middle});"
+            f"CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM ({middle}) TO ({high})"
+        )
+    target.run("ALTER TABLE p_2 ADD CONSTRAINT own CHECK (v > 0)")
+    task = mover.start(source, target)
+    task.ready()
+    source.run("BEGIN; ALTER TABLE p DROP CONSTRAINT few; INSERT INTO p VALUES (1, 8, 99); COMMIT")
+    _, statement = _paused(task)
+    assert statement == "ALTER TABLE public.p DROP CONSTRAINT few;"
+    target.run(statement)
+    task.until(lambda: not task.problem(), "going on by itself")
+    source.run("INSERT INTO p VALUES (1, 18, 0)")
+    text, statement = _paused(task)
+    assert statement == "ALTER TABLE public.p_2 DROP CONSTRAINT own;"
+    assert "the target's own" in text
+    target.run(statement)
+    _ends_equal(task)
+
+
+def test_a_look_finds_it_before_a_row_does(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    own = "ALTER TABLE t ADD CONSTRAINT own CHECK (a > 0)"
+    task = _begin(mover, source, target, own)
+    source.run("ALTER TABLE t DROP CONSTRAINT few; ALTER DOMAIN small DROP CONSTRAINT low")
+    task.cutover()
+    text, statement = _paused(task)
+    assert set(statement.split("; ")) == {
+        "ALTER TABLE public.t DROP CONSTRAINT few;",
+        "ALTER DOMAIN public.small DROP CONSTRAINT low",
+    }
+    assert "  " not in text
+    target.run(statement)
+    task.reach("COMPLETE")
+
+
 def test_a_column_of_a_new_type_and_a_sequence(
     mover: Mover, source: Database, target: Database
 ) -> None:

@@ -8,15 +8,16 @@ the target has, is no drift.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azext_dms_pg.engine.drift.columns import Sides, column_steps
 from azext_dms_pg.engine.drift.facts import Facts, read_facts
 from azext_dms_pg.engine.drift.loosening import common_constraints, domain_steps, table_steps
+from azext_dms_pg.engine.drift.renaming import renamings
 from azext_dms_pg.engine.drift.types import type_steps
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
-from azext_dms_pg.postgres.quoting import qualified, rename_table
+from azext_dms_pg.postgres.quoting import qualified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Begun, Plan
     from azext_dms_pg.postgres.relations import Name, Relation
     from azext_dms_pg.postgres.survey import Survey
+
+
+Pair: TypeAlias = "tuple[Begun, Relation, Relation | None]"
+"""A table of the beginning, what it is on the source now, and its target's."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def with_common(
             replace(begun, common=common_constraints(relation, goal, both.here, both.there))
             if goal is not None
             else begun
-            for begun, relation, goal, _ in _pairs(both, plan)
+            for begun, relation, goal in _pairs(both, plan)
         ),
     )
 
@@ -85,10 +90,15 @@ def _read(
         facts = read_facts(source, [begun.oid for begun in plan.begun])
     with translated("target", "reading the catalogue"):
         there = survey(target)
-        goals = {name for begun in plan.begun for name in (begun.name, begun.label)}
-        goals |= {route.target.name for route in plan.routes}
-        goals |= {relation.name for relation in here.relations}
-        oids = [relation.oid for relation in there.relations if relation.name in goals]
+        goals = {name for table in plan.begun for name in (table.name, table.label)}
+        begun = {table.oid for table in plan.begun}
+        goals |= {relation.name for relation in here.relations if relation.oid in begun}
+        known = {route.target.oid for route in plan.routes}
+        oids = [
+            relation.oid
+            for relation in there.relations
+            if relation.name in goals or relation.oid in known
+        ]
         return Catalogues(here, there, facts, read_facts(target, oids))
 
 
@@ -104,17 +114,10 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
 
     for item in _of_types(both, plan, pairs):
         add(None, item)
-    renamings = []
     # A partition made since knows nothing of the values that older rows hold: it comes last.
-    for begun, relation, goal, renaming in sorted(
-        pairs, key=lambda pair: pair[0].oid not in plan.loaded
-    ):
-        if renaming:
-            why = "the source's table has another name now"
-            renamings.append(MissingStatement(relation.name, renaming, why, urgent=True))
-        elif goal is None:
-            add(relation.name, _absent(relation.name))
+    for begun, relation, goal in sorted(pairs, key=lambda pair: pair[0].oid not in plan.loaded):
         if goal is None:
+            add(relation.name, _absent(relation.name))
             continue
         loaded = plan.loaded.get(begun.oid)
         generated = loaded.generated if loaded else frozenset()
@@ -129,13 +132,11 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
                 MissingStatement(relation.name, text, reason, urgent=False, loosens=True),
             )
     # Last: what is done to a table's columns calls it by the name the target has for it now.
-    return (*found.values(), *renamings)
+    return (*found.values(), *_renamings(both, plan, pairs))
 
 
-def _of_types(
-    both: Catalogues, plan: Plan, pairs: Iterable[tuple[Begun, Relation, Relation | None, str]]
-) -> Iterator[MissingStatement]:
-    used = [column.type_oid for _, relation, _, _ in pairs for column in relation.columns]
+def _of_types(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[MissingStatement]:
+    used = [column.type_oid for _, relation, _ in pairs for column in relation.columns]
     common = frozenset(name for begun in plan.begun for name in begun.common)
     for text, reason in type_steps(both.source, both.target, both.here, both.there, used):
         yield MissingStatement(None, text, reason, urgent=False)
@@ -143,15 +144,31 @@ def _of_types(
         yield MissingStatement(None, text, reason, urgent=False, loosens=True)
 
 
-def _pairs(both: Catalogues, plan: Plan) -> Iterator[tuple[Begun, Relation, Relation | None, str]]:
-    """Each table that is still there, with the target's and the statement to rename that."""
+def _pairs(both: Catalogues, plan: Plan) -> Iterator[Pair]:
+    """Each table that is still there, with the target's."""
     now = {relation.oid: relation for relation in both.source.relations}
-    goals = {route.source.oid: route.target.name for route in plan.routes}
+    there = {relation.oid: relation for relation in both.target.relations}
+    goals = {route.source.oid: route.target for route in plan.routes}
     for begun in plan.begun:
         relation = now.get(begun.oid)
-        if relation is not None:
-            name = goals.get(begun.oid, begun.name)
-            yield (begun, relation, *_goal(relation, begun, name, both.target))
+        if relation is None:
+            continue
+        goal = goals.get(begun.oid)
+        # By OID: a name may mean another table by now. By name what was made anew meanwhile.
+        found = there.get(goal.oid if goal else begun.goal)
+        name = goal.name if goal else begun.name
+        by_name = both.target.by_name
+        yield begun, relation, found or by_name.get(relation.name) or by_name.get(name)
+
+
+def _renamings(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[MissingStatement]:
+    live = {relation.oid for relation in both.source.relations}
+    there = [(begun, relation, goal) for begun, relation, goal in pairs if goal is not None]
+    ours = {goal.oid for _, _, goal in there}
+    orphans = {begun.goal for begun in plan.begun if begun.oid not in live} - ours
+    for name, text, reason in renamings(there, both.target, orphans):
+        if text not in plan.accepted:
+            yield MissingStatement(name, text, reason, urgent=True)
 
 
 def _absent(name: Name) -> MissingStatement:
@@ -162,15 +179,3 @@ def _absent(name: Name) -> MissingStatement:
         "the table is missing",
         urgent=True,
     )
-
-
-def _goal(
-    relation: Relation, begun: Begun, goal: Name, target: Survey
-) -> tuple[Relation | None, str]:
-    """The target's table for this one, and the statement that gives it its new name."""
-    if relation.name != begun.name and goal == begun.name:
-        renamed = target.by_name.get(relation.name)
-        if renamed is not None:
-            return renamed, ""
-        return target.by_name.get(goal), rename_table(begun.name, relation.name)
-    return target.by_name.get(goal), ""

@@ -251,7 +251,7 @@ def text_stream(case: Case) -> Iterator[Finding]:
         f"Changes of all tables are sent as text, because {qualified(first)}{others} cannot travel "
         "in PostgreSQL's binary format: a column's type is not the same on both sides, or its "
         "binary form means something else there.",
-        "Nothing has to be done; text is as exact, and slower.",
+        "Nothing has to be done: text is as exact, only slower.",
     )
 
 

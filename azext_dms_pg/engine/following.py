@@ -262,8 +262,8 @@ class Following:
         # What was accepted at the beginning is no reason to pause, unless the stream stops at it;
         # what the target had to refuse rows of its own, only if it has refused this one.
         accepted = self._plan.accepted
-        strict = isinstance(error, _TargetBehindError)
         refusal = error.refusal if isinstance(error, ApplyError) else None
+        strict = isinstance(error, _TargetBehindError) or refusal is not None
         refused = Refused(self._plan, refusal) if refusal is not None else None
 
         def lacking() -> list[MissingStatement]:

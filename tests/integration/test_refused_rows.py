@@ -224,6 +224,19 @@ def test_what_the_target_had_on_its_own(
     _ends_equal(task)
 
 
+def test_a_column_of_the_targets_own(mover: Mover, source: Database, target: Database) -> None:
+    """Other differences that were accepted at the beginning are not brought up."""
+    own = "ALTER TABLE t ADD COLUMN more int NOT NULL DEFAULT 7, ALTER a TYPE bigint"
+    task = _begin(mover, source, target, own)
+    target.run("ALTER TABLE t ALTER more DROP DEFAULT")
+    source.run("INSERT INTO t VALUES (3, 3, 3, 3)")
+    text, statement = _paused(task)
+    assert statement == "ALTER TABLE public.t ALTER COLUMN more DROP NOT NULL;"
+    assert "the target's own" in text
+    target.run(statement)
+    task.until(lambda: target.value("SELECT count(*) FROM t") == 3, "the row")
+
+
 def test_a_constraint_both_have_is_left(mover: Mover, source: Database, target: Database) -> None:
     """A row of the target's own stands in the way: no statement is suggested."""
     task = _begin(mover, source, target)

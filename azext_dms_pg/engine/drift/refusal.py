@@ -123,11 +123,12 @@ class Refused:
         oids = {table.oid for table in begun}
         for relation in here.relations:
             column = next((each for each in relation.columns if each.name == name), None)
-            if relation.oid in oids and column is not None and not column.not_null:
+            if relation.oid in oids and (column is None or not column.not_null):
                 yield self._missing(
                     f"ALTER TABLE {qualified(goal.root)} ALTER COLUMN {identifier(name)}"
                     " DROP NOT NULL;",
                     f"column {name} of {goal.root} is NOT NULL",
+                    own=column is None,
                 )
                 return
 

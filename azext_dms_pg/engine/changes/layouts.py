@@ -57,7 +57,10 @@ class Layouts:
         for at, column in enumerate(relation.columns):
             if self._is_computed(route, column.name, today):
                 continue
-            found = table.columns.get(former.get(column.name, column.name))
+            place = former.get(column.name, column.name)
+            if place is None:
+                continue  # dropped, and another one has its name
+            found = table.columns.get(place)
             if found is None:
                 name = self._name_now(relation, route, column.name, today)
                 if name is None:
@@ -180,10 +183,11 @@ class Layouts:
 
     def _former_names(
         self, relation: StreamRelation, route: Route, today: _Today
-    ) -> dict[str, str]:
-        """What the stream's names mean today, where names have changed places since.
+    ) -> dict[str, str | None]:
+        """What the stream's names mean today, where other columns have them since.
 
-        The stream names columns in the order of their numbers, which never change.
+        The stream names columns in the order of their numbers, which never change, and leaves
+        out none that was there. None is a column that was dropped.
 
         :raises SchemaDriftError: they have changed places, or were made anew, since the plan.
         """
@@ -195,7 +199,8 @@ class Layouts:
             if name in live and before is not None and today.names.get(before) != name:
                 raise _drift(relation, route, f"The column {name!r} is another one now")
         names = [column.name for column in relation.columns]
-        if _ascend(live, names):
+        ordinary = {name: number for name, number in live.items() if name not in today.generated}
+        if _ascend(live, names) and not _leaves_out(ordinary, names):
             return {}
         numbers = self._begun(route)
         if not all(name in numbers for name in names) or not _ascend(numbers, names):
@@ -205,7 +210,7 @@ class Layouts:
                 "Cancel the task and begin anew; change the schema before or after a migration.",
                 code="SchemaUnclear",
             )
-        return {name: today.names.get(numbers[name]) or name for name in names}
+        return {name: today.names.get(numbers[name]) for name in names}
 
     def _begun(self, route: Route) -> dict[str, int]:
         """Numbers of the columns when the migration began."""
@@ -286,6 +291,13 @@ class _Today:
 def _ascend(numbers: dict[str, int], names: list[str]) -> bool:
     found = [numbers[name] for name in names if name in numbers]
     return found == sorted(found)
+
+
+def _leaves_out(numbers: dict[str, int], names: list[str]) -> bool:
+    """Whether columns are missing that were there when the last of these was."""
+    last = max((numbers[name] for name in names if name in numbers), default=0)
+    missing = sum(number < last for name, number in numbers.items() if name not in names)
+    return missing > sum(name not in numbers for name in names)
 
 
 def _key(relation: StreamRelation, route: Route, here: dict[str, str]) -> tuple[str, ...]:

@@ -195,3 +195,40 @@ def test_options_that_were_others_for_a_while(
     source.run(alter % "insert, update, delete, truncate")
     task.cutover()
     _fails(task, "OldRowsDiffer")
+
+
+def test_a_sequence_that_comes_too_late(mover: Mover, source: Database, target: Database) -> None:
+    task = _begin(mover, source, target)
+    source.run("CREATE SEQUENCE here; SELECT setval('here', 500)")
+    for database in (source, target):
+        database.run("CREATE SEQUENCE shared")
+    source.run("SELECT setval('shared', 700)")
+    task.finish()
+    told = [finding for finding in task.findings() if finding["code"] == "SequenceNotCarried"]
+    assert [finding["subject"] for finding in told] == ["public.here"]
+    assert "CREATE SEQUENCE public.here;" in told[0]["remedy"]
+    assert target.value("SELECT last_value FROM shared") == 700
+
+
+@pytest.mark.parametrize("dropped", ["DROP TABLE u", "DROP TABLE t1"])
+def test_dropped_while_it_is_loaded(
+    mover: Mover, source: Database, target: Database, dropped: str
+) -> None:
+    for database in (source, target):
+        database.run(
+            ROOT + LEAVES + "CREATE TABLE u (id int PRIMARY KEY);"
+            "CREATE TABLE big (id int PRIMARY KEY, x text)"
+        )
+    source.run(ROWS)
+    source.run("INSERT INTO big SELECT i, repeat('x', 1000) FROM generate_series(1, 3000) i")
+    settings = {"maxRate": "1MB/s", "parallelTables": "1"}
+    task = mover.start(source, target, settings=settings)
+    task.until(
+        lambda: task.tables().get("public.big", {}).get("fullLoadTotalVolumeBytes", 0) > 0,
+        "some rows",
+    )
+    source.run(dropped)
+    task.ready()
+    task.finish()
+    task.reach("COMPLETE")
+    assert target.value("SELECT count(*) FROM t") == source.value("SELECT count(*) FROM t")

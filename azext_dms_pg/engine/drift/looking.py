@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from azext_dms_pg.engine.drift.creating import create_sequence
+from azext_dms_pg.engine.drift.facts import read_facts
 from azext_dms_pg.engine.drift.leftovers import leftovers
 from azext_dms_pg.engine.drift.membership import check_places, check_publication, refreshed
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import MissingStatement, drift
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.memory import recall, written
-from azext_dms_pg.engine.planning.plan import TEST_DECODING, newcomers, not_migrated, resume_plan
+from azext_dms_pg.engine.planning.plan import (
+    TEST_DECODING,
+    late_sequences,
+    newcomers,
+    not_migrated,
+    resume_plan,
+)
 from azext_dms_pg.postgres import checkpoint
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
@@ -123,6 +131,9 @@ class Looking:
                 "UPDATE the rows on the source so that they are sent.",
             )
         missing = self.missing(source, target, plan, plan.accepted)
+        if not missing:
+            # A column the target lacks may bring its sequence.
+            self._sequences(source, target, now, memory)
         # Only a look without anything left to do may be the last one for this state of things.
         self._fingerprint = "" if missing else fingerprint
         self._looked = time.monotonic()
@@ -208,6 +219,25 @@ class Looking:
                     code="PartitionHadRows",
                 )
             self._cleared.add(leaf.oid)
+
+    def _sequences(self, source: Session, target: Session, now: Survey, memory: Memory) -> None:
+        known = memory.membership.sequences
+        if known is None or known.issuperset(sequence.oid for sequence in now.sequences):
+            return
+        with translated("source", "looking at the sequences"):
+            made = read_facts(source, ()).sequences
+        with translated("target", "looking at the sequences"):
+            there = survey(target)
+        for sequence in late_sequences(now, there, self._job.database, memory):
+            self._once.event(
+                "warning",
+                "SequenceNotCarried",
+                sequence.name,
+                f"Sequence {sequence.name} was made on the source after the migration began. The "
+                "target has none of that name, so its value is not carried over.",
+                "Run on the target, before the cutover if that is to set its value: "
+                f"{create_sequence(sequence.name, made.get(sequence.name))}",
+            )
 
     def _ask_fingerprint(self, source: Session) -> str:
         with translated("source", "looking at the catalogue"):

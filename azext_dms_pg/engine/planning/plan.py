@@ -97,6 +97,28 @@ def not_migrated(source: Survey, database: DatabaseInput, memory: Memory) -> tup
     return tuple(leaf.name for leaf, _ in wanted if leaf.oid not in carried)
 
 
+def late_sequences(
+    source: Survey, target: Survey, database: DatabaseInput, memory: Memory
+) -> tuple[Sequence, ...]:
+    """Sequences the user's choice covers that came since, and that the target does not have.
+
+    Without those of tables that are not migrated either: whoever brings the table brings them.
+    """
+    known = memory.membership.sequences
+    if known is None:
+        return ()
+    begun = {table.oid: table for table in memory.tables}
+    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    carried = {name for leaf, _ in leaves for name in (leaf.name, *leaf.ancestors)}
+    return tuple(
+        sequence
+        for sequence in selected_sequences(source, select(source, database.selected_tables))
+        if sequence.oid not in known
+        and (sequence.owner is None or sequence.owner[0] in carried)
+        and sequence_counterpart(sequence, target) is None
+    )
+
+
 def newcomers(source: Survey, memory: Memory) -> tuple[tuple[Relation, Name], ...]:
     """Partitions (with their labels) that were not there when the tables were loaded."""
     begun = {table.oid: table for table in memory.tables}
@@ -245,6 +267,10 @@ def _roots(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> dict[N
             continue
         if relation.ancestors and former.label not in source.by_name:
             roots[former.label] = relation.ancestors[-1]
+    # Where partitions were seen to stand, the root is known by more than its name.
+    names = {relation.oid: relation.name for relation in source.relations}
+    for place in memory.membership.places.values():
+        roots[place.label] = names.get(place.above[-1][0], roots.get(place.label, place.label))
     return roots
 
 

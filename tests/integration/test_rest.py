@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,9 +14,12 @@ from azext_dms_pg.engine.values import Fence, FencePassed
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.states import MigrationState
 from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.replication import blockers, open_transactions
+from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database
 from tests.support.loading import reach
 from tests.support.migrate import Login, Mover
+from tests.support.servers import VERSIONS
 
 
 @pytest.fixture(params=["superuser", "replicator"])
@@ -85,6 +91,39 @@ def test_the_slot_waits_for_an_open_transaction(
     assert task.problem() == ""
     task.finish()
     assert target.run("SELECT id FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_shows_who_writes(
+    servers: Servers, make_database: MakeDatabase, version: int
+) -> None:
+    """To a role that may replicate and nothing else; whoever only begins is nobody."""
+    source = make_database(servers.get(version), "CREATE TABLE t (id int PRIMARY KEY)")
+    login = Login(f"role_{secrets.token_hex(4)}", secrets.token_urlsafe(12))
+    source.run(f"CREATE ROLE {login.user} LOGIN REPLICATION PASSWORD '{login.password}'")
+    try:
+        with (
+            source.connect(autocommit=False) as writer,
+            source.connect(autocommit=False) as later,
+            source.connect(autocommit=False) as reader,
+            connect(_reach(source, login), "source") as session,
+        ):
+            reader.execute("SELECT FROM t")
+            writer.execute("INSERT INTO t VALUES (1)")
+            waiting = threading.Thread(target=later.execute, args=("INSERT INTO t VALUES (1)",))
+            waiting.start()
+            waits = f"SELECT FROM pg_locks WHERE pid = {later.info.backend_pid} AND NOT granted"
+            while not source.run(waits):
+                time.sleep(0.02)
+            pids = [writer.info.backend_pid, later.info.backend_pid]
+            told = sorted(open_transactions(session))
+            assert [words.split(" (")[0] for words in told] == sorted(f"process {p}" for p in pids)
+            (found,) = blockers(_reach(source, login), later.info.backend_pid)
+            assert found.startswith(f"process {pids[0]} (")
+            writer.rollback()
+            waiting.join()
+    finally:
+        source.run(f"DROP ROLE {login.user}")
 
 
 def test_one_that_never_ends_is_told(

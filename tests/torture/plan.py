@@ -196,7 +196,8 @@ def _changing(plan: Plan, random: Random) -> Plan:
             [
                 name
                 for name, kind in KINDS.items()
-                if kind.codes and not (kind.published and plan.source_settings)
+                if kind.codes
+                and kind.plugin in {"", plan.source_settings.get("plugin", "pgoutput")}
             ]
         )
         tracts[certain] = replace(tracts[certain], refused=refused)

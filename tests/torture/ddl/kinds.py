@@ -39,14 +39,15 @@ class Kind:
 
     :param codes: errors one of which must end the task; without any it must go on.
     :param told: the finding that must be made of it.
-    :param published: that is so because a publication holds only the tables it was made for.
+    :param plugin: the only one with which that is so: a publication holds the tables it was made
+        for, and no table of it may become unlogged.
     """
 
     make: Make
     weight: float = 1.0
     codes: frozenset[str] = frozenset()
     told: str = ""
-    published: bool = False
+    plugin: str = ""
 
 
 def _any(tables: list[Table], random: Random) -> str:
@@ -217,11 +218,12 @@ KINDS: dict[str, Kind] = {
         codes=frozenset({"OldRowsDiffer"}),
     ),
     "attach a partition with rows": Kind(
-        partitions.attach_with_rows, codes=frozenset({"PartitionHadRows"}), published=True
+        partitions.attach_with_rows, codes=frozenset({"PartitionHadRows"}), plugin="pgoutput"
     ),
     "replace a table": Kind(_replace, codes=frozenset({"SourceTableReplaced"})),
     "set unlogged": Kind(
         lambda tables, random, _: f"ALTER TABLE {_plain(tables, random).sql} SET UNLOGGED",
         codes=frozenset({"SourceTableUnlogged"}),
+        plugin="test_decoding",
     ),
 }

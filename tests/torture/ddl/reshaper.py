@@ -80,9 +80,12 @@ class Reshaper:
         try:
             while not self._is_over():
                 # The server may be down, or somebody's lock may be in the way: begin again.
-                with contextlib.suppress(psycopg.OperationalError):
+                try:
                     self._session()
-                self._ending.wait(_REST)
+                except psycopg.errors.ObjectNotInPrerequisiteState:
+                    raise  # the source refuses the change, and would for ever
+                except psycopg.OperationalError:
+                    self._ending.wait(_REST)
         except BaseException as error:  # noqa: BLE001 - handed to whoever stops us
             self.failure = error
 

@@ -62,6 +62,31 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "ALTER TABLE public.t ADD COLUMN c public.r;",
         ],
     ),
+    "a range of texts": (
+        (
+            "CREATE TYPE r AS RANGE (subtype = text, subtype_opclass = text_pattern_ops,"
+            ' collation = "C"); ALTER TABLE t ADD COLUMN c r[]'
+        ),
+        [
+            (
+                "CREATE TYPE public.r AS RANGE (subtype = text, subtype_opclass ="
+                ' pg_catalog.text_pattern_ops, collation = pg_catalog."C");'
+            ),
+            "ALTER TABLE public.t ADD COLUMN c public.r[];",
+        ],
+    ),
+    "a type of an extension": (
+        (
+            "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;"
+            "CREATE DOMAIN word AS ext.citext; ALTER TABLE t ADD COLUMN c word"
+        ),
+        [
+            "CREATE SCHEMA ext;",
+            "CREATE EXTENSION citext SCHEMA ext;",
+            "CREATE DOMAIN public.word AS ext.citext;",
+            "ALTER TABLE public.t ADD COLUMN c public.word;",
+        ],
+    ),
     "an attribute": (
         "ALTER TYPE pt ADD ATTRIBUTE z numeric(3,1), ADD ATTRIBUTE n text",
         [

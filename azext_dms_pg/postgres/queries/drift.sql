@@ -54,11 +54,17 @@ select t.oid::int8 as oid,
        (select format_type(r.rngsubtype, null)
                   || case when not o.opcdefault then ', subtype_opclass = '
                           || quote_ident(m.nspname) || '.' || quote_ident(o.opcname) else '' end
+                  || case when r.rngcollation <> u.typcollation
+                          then ', collation = ' || quote_ident(h.nspname) || '.'
+                               || quote_ident(g.collname) else '' end
                   || case when r.rngsubdiff <> 0
                           then ', subtype_diff = ' || r.rngsubdiff::regproc::text else '' end
           from pg_range r
           join pg_opclass o on o.oid = r.rngsubopc
           join pg_namespace m on m.oid = o.opcnamespace
+          join pg_type u on u.oid = r.rngsubtype
+          left join pg_collation g on g.oid = r.rngcollation
+          left join pg_namespace h on h.oid = g.collnamespace
          where r.rngtypid = t.oid) as subtype,
        coalesce(e.extname::text, '') as extension
   from pg_type t

@@ -23,6 +23,8 @@ _DEFAULTS = {
     "int": "7", "bigint": "-7", "text": "'it''s'", "numeric(9, 2)": "1.50", "boolean": "true",
     "evolving.mood": "'calm'", "varchar(30)": "''",
 }  # fmt: skip
+# Columns of the beginning whose names no other column ever gets.
+_FIRST = frozenset({"amount", "mood", "price", "u", "a", "b", "c", "v"})
 # From the beginning of a type's name to those that hold its values without another meaning.
 _WIDER = {
     "integer": ("bigint", "numeric"),
@@ -84,7 +86,9 @@ def _add_default(tables: list[Table], random: Random, n: int) -> str:
 
 
 def _drop(tables: list[Table], random: Random, n: int) -> str:
-    found = _column(tables, random)
+    # Of one that came and went meanwhile it cannot always be told that it was not renamed; then
+    # the task ends with SchemaUnclear.
+    found = _column(tables, random, lambda column: column.name in _FIRST)
     return f"ALTER TABLE {found[0]} DROP COLUMN {quoted(found[1].name)}" if found else ""
 
 

@@ -33,7 +33,7 @@ def test_some_are_typed_and_some_end_otherwise() -> None:
 
 
 def test_every_schema_change_is_drawn() -> None:
-    tracts = [tract for seed in range(1, 600) for tract in draw(seed, EVERY).tracts]
+    tracts = [tract for seed in range(1, 2500) for tract in draw(seed, EVERY).tracts]
     drawn = {name for tract in tracts for name in tract.ddl} | {tract.refused for tract in tracts}
     assert drawn == {*KINDS, ""}
 

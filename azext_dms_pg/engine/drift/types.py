@@ -80,13 +80,16 @@ def attribute_steps(
                 f"{table} RENAME ATTRIBUTE {identifier(old[0])} TO {identifier(new[0])};",
                 f"attribute {old[0]} of {name} is called {new[0]} on the source now",
             )
-            kept[new[0]] = kept.pop(old[0])
-    for old_name in kept:
-        if old_name not in names:
+            kept = {new[0] if each == old[0] else each: kept[each] for each in kept}
+    remade = _out_of_order([each[0] for each in here], list(kept))
+    for old_name in list(kept):
+        if old_name not in names or old_name in remade:
+            why = "was made anew" if old_name in remade else "is no more"
             yield (
                 f"{table} DROP ATTRIBUTE {identifier(old_name)};",
-                f"type {name} has no attribute {old_name} on the source any more",
+                f"attribute {old_name} of {name} {why} on the source",
             )
+            del kept[old_name]
     for each in here:
         if each[0] not in kept:
             yield (
@@ -98,6 +101,18 @@ def attribute_steps(
                 f"{table} ALTER ATTRIBUTE {identifier(each[0])} TYPE {each[1]};",
                 f"attribute {each[0]} of {name} is {each[1]} on the source now",
             )
+
+
+def _out_of_order(here: list[str], there: list[str]) -> set[str]:
+    """New attributes come last: one that has moved behind another was dropped and made anew."""
+    found, last = set(), -1
+    for name in here:
+        if name in there:
+            place = there.index(name)
+            if place < last:
+                found.add(name)
+            last = max(last, place)
+    return found
 
 
 def label_steps(

@@ -92,6 +92,8 @@ def test_a_detached_partition_under_test_decoding(
     source.run(CHANGE)
     task.finish()
     assert target.value("SELECT sum(v) FROM t1") == 10
+    told = [f["subject"] for f in task.findings() if f["code"] == "PartitionDetached"]
+    assert told == ["public.t1"]
 
 
 def test_a_partition_that_is_dropped(mover: Mover, source: Database, target: Database) -> None:
@@ -102,12 +104,25 @@ def test_a_partition_that_is_dropped(mover: Mover, source: Database, target: Dat
     _ends_equal(task)
 
 
+def test_namesakes_that_cannot_be_told_apart(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """The stream of test_decoding has names alone."""
+    task = _begin(mover, source, target, source_settings={"plugin": "test_decoding"})
+    source.run("DROP TABLE t1; CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)")
+    source.run("INSERT INTO t VALUES (1000, 1, 7)")
+    task.cutover()
+    _fails(task, "SourceTableReplaced")
+
+
 def test_a_partition_that_is_dropped_and_made_anew(
     mover: Mover, source: Database, target: Database
 ) -> None:
     task = _begin(mover, source, target)
+    source.run("UPDATE t SET v = 5")
     source.run("DROP TABLE t1; CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)")
-    source.run("INSERT INTO t VALUES (2, 1, 7), (1000, 1, 7)")
+    source.run("INSERT INTO t VALUES (1000, 1, 7)")
+    source.run("INSERT INTO t VALUES (2, 1, 7)")
     _mend(task, "TRUNCATE public.t1;")
     task.ready()
     # And once more, of one that was not there when the tables were loaded.

@@ -18,7 +18,12 @@ from psycopg import sql
 from azext_dms_pg.engine.drift.creating import create_sequence
 from azext_dms_pg.engine.drift.facts import read_facts
 from azext_dms_pg.engine.drift.leftovers import leftovers
-from azext_dms_pg.engine.drift.membership import check_places, check_publication, refreshed
+from azext_dms_pg.engine.drift.membership import (
+    check_places,
+    check_publication,
+    detached_yet_followed,
+    refreshed,
+)
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import MissingStatement, drift
 from azext_dms_pg.engine.faults import BeyondMendingError
@@ -202,6 +207,16 @@ class Looking:
                     f"{table.label} was dropped on the source; the target keeps the rows it has.",
                     "Drop it on the target too, if it is not wanted any more.",
                 )
+        for oid, name in detached_yet_followed(now, memory).items():
+            place = memory.membership.places[oid]
+            self._once.event(
+                "warning",
+                "PartitionDetached",
+                name,
+                f"{name} is not a partition of {place.label} any more on the source. Its changes "
+                f"still come; on the target its rows are in {place.label}.",
+                "Detach the partition on the target too, if the rows are to be apart there.",
+            )
         for leaf, label in newcomers(now, memory):
             if leaf.oid in self._cleared or leaf.oid in memory.membership.places:
                 continue

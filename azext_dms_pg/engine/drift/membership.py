@@ -106,6 +106,18 @@ def check_places(source: Session, now: Survey, memory: Memory) -> dict[Name, str
     return doubtful
 
 
+def detached_yet_followed(now: Survey, memory: Memory) -> dict[int, Name]:
+    """Partitions no more, whose changes the stream brings all the same."""
+    if follows_roots(now, memory):
+        return {}
+    places = memory.membership.places
+    return {
+        relation.oid: relation.name
+        for relation in now.relations
+        if relation.oid in places and not relation.ancestors
+    }
+
+
 def _altered(name: str, what: str) -> BeyondMendingError:
     return BeyondMendingError(
         f"The publication {name} on the source is not as the migration made it: {what}. Changes "

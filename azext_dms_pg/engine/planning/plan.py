@@ -294,6 +294,7 @@ def _present(
                 raise detached(relation.name, former.label)
             leaves.append((relation, former.label))
         elif above and relation.kind is RelKind.TABLE:
+            _refuse_namesake(memory, relation)
             if relation.persistence == "p":
                 leaves.append((relation, labels[above[-1]]))
         elif relation.name in names and not above:
@@ -318,12 +319,32 @@ def detached(name: Name, label: Name) -> BeyondMendingError:
     )
 
 
-def _replaced(name: Name) -> BeyondMendingError:
+def _refuse_namesake(memory: Memory, relation: Relation) -> None:
+    """A stream that has names alone may speak of a new partition, or of a former one."""
+    names = {table.oid: table.name for table in memory.tables}
+    names.update((oid, place.name) for oid, place in memory.membership.places.items())
+    names.pop(relation.oid, None)
+    if memory.plugin == TEST_DECODING and relation.name in names.values():
+        raise _replaced(relation.name, "cannot be told from those to the former one")
+
+
+def _replaced(name: Name, why: str = "are not in this migration's stream") -> BeyondMendingError:
     return BeyondMendingError(
         f"Table {name} was replaced on the source (dropped and created anew, or another one got "
-        "its name); changes to the new table are not in this migration's stream.",
+        f"its name); changes to the new table {why}.",
         "Cancel the task and begin anew.",
         code="SourceTableReplaced",
+    )
+
+
+def _reused(name: Name, former: Name) -> BeyondMendingError:
+    return BeyondMendingError(
+        f"{name} on the source is not the table it was when the migration began: the name now "
+        f"belongs to the table that was {former} then. The stream of test_decoding knows tables "
+        "by their names alone, so that from one moment on rows are of another table.",
+        "The source is untouched; go on using it. Cancel the task and begin anew; a role that may "
+        "create a publication gets a stream (pgoutput) that tells such tables apart.",
+        code="SourceNameReused",
     )
 
 

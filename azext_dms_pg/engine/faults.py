@@ -29,6 +29,15 @@ class SchemaDriftError(MigrationError):
         self.relation = relation
 
 
+class TargetRenamedError(MigrationError):
+    """Not a failure: a name on the target means another table now, so the plan is made again.
+
+    Nothing was written under the wrong name: the transaction is rolled back.
+    """
+
+    code = "SchemaDrift"
+
+
 class BeyondMendingError(MigrationError):
     """The source did what cannot follow; no statement on the target makes up for it."""
 

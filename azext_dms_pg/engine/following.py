@@ -19,6 +19,7 @@ from azext_dms_pg.engine.faults import (
     BeyondMendingError,
     LineReachedError,
     SchemaDriftError,
+    TargetRenamedError,
 )
 from azext_dms_pg.engine.stream import Course, Follower
 from azext_dms_pg.engine.stream.fence import write_fence
@@ -107,6 +108,8 @@ class Following:
             self._settle(source, target)
         except BeyondMendingError:
             raise
+        except TargetRenamedError:
+            return False
         except ServerError as error:
             if error.sqlstate == _UNDEFINED_OBJECT:
                 self._looking.check_publication(source, target)
@@ -278,7 +281,7 @@ class Following:
 
         missing = lacking()
         if not missing and not isinstance(error, (SchemaDriftError, _TargetBehindError)):
-            return False
+            return self._is_outdated(source, target)
         if not missing and isinstance(error, SchemaDriftError):
             self._puzzle(error)
         doubtful = suspects(source, target, self._plan) if missing else {}
@@ -296,6 +299,11 @@ class Following:
             missing = lacking()
         self._journal.problem("", "")
         return True
+
+    def _is_outdated(self, source: Session, target: Session) -> bool:
+        """Whether names on the target have changed since the plan: another table was asked."""
+        now = self._looking.plan_now(source, target)
+        return _places(now) != _places(self._plan)
 
     def _puzzle(self, error: SchemaDriftError) -> None:
         """The catalogues agree, the stream does not: look again, but not without a pause."""
@@ -322,6 +330,10 @@ def _script(missing: list[MissingStatement]) -> str:
 
 def _is_comment(text: str) -> bool:
     return text.startswith("--")
+
+
+def _places(plan: Plan) -> dict[int, tuple[int, Name]]:
+    return {route.source.oid: (route.target.oid, route.target.name) for route in plan.routes}
 
 
 def _told(error: MigrationError, missing: list[MissingStatement]) -> str:

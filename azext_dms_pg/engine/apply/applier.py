@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.apply.truncate import Truncater
     from azext_dms_pg.engine.changes.batch import Batch
     from azext_dms_pg.engine.changes.handoff import Handoff
+    from azext_dms_pg.engine.values import Route
+    from azext_dms_pg.postgres.relations import Name
 
 _RECONNECTS = 20
 _RECONNECT_PAUSE = 0.5
@@ -56,6 +58,7 @@ class Applier:
         self._writer = Writer(session.connection, session.stages)
         self._tables: list[TableChanges] = []
         self._changes = 0
+        self._meant: dict[int, Name] = {}
 
     def run(self, handoff: Handoff) -> None:
         """Return when the handoff was closed.
@@ -80,7 +83,9 @@ class Applier:
                     self._truncate(step)
             self._tables += batch.tables()
             self._changes += batch.changes
+            self._meant.update(_targets(batch))
             if batch.lsn:
+                self.session.confirm(self._meant)
                 self.session.advance(self.progress, batch.lsn)
         except psycopg.Error as error:
             raise self._refused(error) from error
@@ -136,7 +141,7 @@ class Applier:
     def _done(self, batch: Batch) -> None:
         self.applied_changes += self._changes
         tables = _merged(self._tables)
-        self._tables, self._changes = [], 0
+        self._tables, self._changes, self._meant = [], 0, {}
         if batch.transactions:
             self._tell(
                 Applied(
@@ -162,6 +167,17 @@ class Applier:
             sqlstate=failure.sqlstate,
             refusal=_refusal(error, layout.route.source.oid if layout else 0),
         )
+
+
+def _targets(batch: Batch) -> dict[int, Name]:
+    """The target's tables it is meant for, by OID."""
+    routes: list[Route] = []
+    for step in batch.steps:
+        if isinstance(step, Segment):
+            routes += [layout.route for layout in step.deltas]
+        else:
+            routes += step.routes
+    return {route.target.oid: route.target.name for route in routes}
 
 
 def _refusal(error: psycopg.Error, relation: int) -> Refusal | None:

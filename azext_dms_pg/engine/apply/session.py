@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from azext_dms_pg.engine.apply.stage import Stages
+from azext_dms_pg.engine.faults import TargetRenamedError
 from azext_dms_pg.errors import Interrupted, MigrationError, ServerError
 from azext_dms_pg.postgres import checkpoint
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from azext_dms_pg.engine.values import Plan
     from azext_dms_pg.model.connection import Connection
@@ -35,6 +37,19 @@ _SETTINGS = (
     "SET temp_buffers = '64MB'",
     # What came durably is acknowledged to the source, which then forgets it.
     "SET synchronous_commit = on",
+)
+
+# The tables that what is about to be committed was meant for. Names are looked up when a statement
+# runs, and a table written to is not renamed before the end of the transaction.
+_MEANT = (
+    "SELECT meant.schema, meant.name"
+    " FROM unnest(%s::pg_catalog.oid[], %s::pg_catalog.text[], %s::pg_catalog.text[])"
+    " AS meant (oid, schema, name)"
+    " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c"
+    " JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+    " WHERE c.oid OPERATOR(pg_catalog.=) meant.oid"
+    " AND c.relname::pg_catalog.text OPERATOR(pg_catalog.=) meant.name"
+    " AND n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) meant.schema) LIMIT 1"
 )
 
 # Moves only from where we believe it stands: whoever else may have moved it, we notice.
@@ -110,6 +125,22 @@ class ApplySession:
         if not self._open:
             self.connection.execute("BEGIN; SET CONSTRAINTS ALL DEFERRED")
             self._open = True
+
+    def confirm(self, tables: Mapping[int, Name]) -> None:
+        """:raises TargetRenamedError: another table than was meant has been written to."""
+        if not tables:
+            return
+        names = tables.values()
+        row = self.connection.execute(
+            _MEANT,
+            (list(tables), [name.schema for name in names], [name.name for name in names]),
+        ).fetchone()
+        if row is not None:
+            raise TargetRenamedError(
+                f"{Name(*row)} on the target is not the table any more that it was when the "
+                "plan was made.",
+                "The task makes its plan again and goes on by itself.",
+            )
 
     def advance(self, before: int, after: int) -> None:
         """:raises ServerError: somebody else has moved the progress; look again."""

@@ -166,7 +166,7 @@ def _renamings(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[
     there = [(begun, relation, goal) for begun, relation, goal in pairs if goal is not None]
     ours = {goal.oid for _, _, goal in there}
     orphans = {begun.goal for begun in plan.begun if begun.oid not in live} - ours
-    for name, text, reason in renamings(there, both.target, orphans):
+    for name, text, reason in renamings(there, both.source, both.target, orphans):
         if text not in plan.accepted:
             yield MissingStatement(name, text, reason, urgent=True)
 

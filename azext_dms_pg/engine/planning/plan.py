@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.faults import BeyondMendingError
-from azext_dms_pg.engine.planning.routing import route
+from azext_dms_pg.engine.planning.routing import Standing, route
 from azext_dms_pg.engine.planning.selection import Leaves, Selection, select
 from azext_dms_pg.engine.values import Begun, Loaded, Plan, Route, SequenceRoute
 from azext_dms_pg.errors import MigrationError
@@ -69,7 +69,8 @@ def resume_plan(
     roots = _roots(source, memory, begun)
     leaves = _present(source, memory, begun, roots)
     selection = select(source, database.selected_tables)
-    plan = _route_all(source, target, selection, leaves, settings)
+    standing = _standing(target, memory)
+    plan = _route_all(source, target, selection, leaves, settings, standing)
     for name in plan.unrouted:
         former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
         raise _gone(target, name, former)
@@ -219,9 +220,10 @@ def _route_all(
     selection: Selection,
     leaves: Leaves,
     settings: MigrationSettings,
+    standing: Standing | None = None,
 ) -> Plan:
     found = [
-        (leaf.name, route(source, target, leaf, label, binary=settings.binary))
+        (leaf.name, route(source, target, leaf, label, binary=settings.binary, standing=standing))
         for leaf, label in leaves
     ]
     return Plan(
@@ -235,6 +237,17 @@ def _route_all(
         unrouted=tuple(name for name, route_ in found if route_ is None),
         source_encoding=source.server.encoding,
     )
+
+
+def _standing(target: Survey, memory: Memory) -> Standing:
+    there = {relation.oid: relation for relation in target.relations}
+    goals = {table.oid: there[table.goal] for table in memory.tables if table.goal in there}
+    tops = {
+        table.label: target.by_name.get(goals[table.oid].root, goals[table.oid])
+        for table in memory.tables
+        if table.oid in goals and table.label != table.name
+    }
+    return Standing(goals, tops)
 
 
 def _complete(
@@ -287,9 +300,8 @@ def _present(
     for relation in source.relations:
         above = [name for name in relation.ancestors if name in labels]
         if relation.oid in begun:
-            if relation.persistence != "p":
-                raise _unlogged(relation.name)
             former = begun[relation.oid]
+            _check(relation, former.name, names, memory)
             if former.label != former.name and not above and follows_roots(source, memory):
                 raise detached(relation.name, former.label)
             leaves.append((relation, former.label))
@@ -301,6 +313,15 @@ def _present(
             raise _replaced(relation.name)
     leaves.sort(key=lambda leaf: (leaf[1], leaf[0].name))
     return tuple(leaves)
+
+
+def _check(relation: Relation, former: Name, names: set[Name], memory: Memory) -> None:
+    """:raises BeyondMendingError: the stream does not tell of it any more, or of another too."""
+    if relation.persistence != "p":
+        raise _unlogged(relation.name)
+    reused = relation.name != former and relation.name in names
+    if reused and memory.plugin == TEST_DECODING:
+        raise _reused(relation.name, former)
 
 
 def follows_roots(source: Survey, memory: Memory) -> bool:

@@ -5,23 +5,46 @@ Pure; planning routes with it, preflight reports what cannot be routed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.values import Route
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind, ReplicaIdentity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from azext_dms_pg.postgres.survey import Survey
 
 
+@dataclass(frozen=True)
+class Standing:
+    """The target's tables as the migration began with them, whatever they are called now.
+
+    :param goals: by the source table's OID.
+    :param tops: by the label of a table with partitions: what stands for all of them.
+    """
+
+    goals: Mapping[int, Relation]
+    tops: Mapping[Name, Relation]
+
+
 def route(
-    source: Survey, target: Survey, leaf: Relation, label: Name, *, binary: bool = True
+    source: Survey,
+    target: Survey,
+    leaf: Relation,
+    label: Name,
+    *,
+    binary: bool = True,
+    standing: Standing | None = None,
 ) -> Route | None:
     """The route of one leaf, or None when the target has no table for it.
 
     :param binary: False when the user wants text throughout.
+    :param standing: where rows went before, once the migration has begun.
     """
-    destination = _destination(source, target, leaf)
+    destination = _stands(source, target, leaf, label, standing) if standing else None
+    destination = destination or _destination(source, target, leaf)
     if destination is None:
         return None
     columns = shared_columns(leaf, destination)
@@ -41,6 +64,20 @@ def shared_columns(source: Relation, target: Relation) -> tuple[str, ...]:
     return tuple(column.name for column in source.stored_columns if column.name in there)
 
 
+def _stands(
+    source: Survey, target: Survey, leaf: Relation, label: Name, standing: Standing
+) -> Relation | None:
+    """By what the tables are, since names may have been exchanged on either side."""
+    goal, top = standing.goals.get(leaf.oid), standing.tops.get(label)
+    if goal is None:
+        same = target.by_name.get(leaf.name)
+        of_top = same is not None and top is not None and same.root == top.name
+        goal = same if of_top else top
+    if goal is None or not goal.ancestors or not leaf.ancestors:
+        return goal
+    return goal if _fits(source, target, leaf, goal) else target.by_name.get(goal.root)
+
+
 def _destination(source: Survey, target: Survey, leaf: Relation) -> Relation | None:
     """The same leaf where rows surely fit it, else the topmost ancestor the target has."""
     lineage = [
@@ -57,7 +94,7 @@ def _destination(source: Survey, target: Survey, leaf: Relation) -> Relation | N
 
 
 def _fits(source: Survey, target: Survey, leaf: Relation, same: Relation) -> bool:
-    """Whether each row of the source's partition belongs into the target's of the same name."""
+    """Whether each row of the source's partition belongs into that one of the target."""
     if same.kind is not RelKind.TABLE or leaf.ancestors != same.ancestors:
         # A target table that is no partition takes anything.
         return not same.ancestors
@@ -67,9 +104,9 @@ def _fits(source: Survey, target: Survey, leaf: Relation, same: Relation) -> boo
         target.server.encoding,
         target.server.locale,
     )
-    for name in (leaf.name, *leaf.ancestors):
-        here = source.detail(source.by_name[name])
-        there = target.detail(target.by_name[name])
+    above = [(source.by_name[name], target.by_name[name]) for name in leaf.ancestors]
+    for ours, theirs in [(leaf, same), *above]:
+        here, there = source.detail(ours), target.detail(theirs)
         if (here.bound, here.strategy, here.partition_key) != (
             there.bound,
             there.strategy,

@@ -39,6 +39,7 @@ def types(rows: Iterable[Any], settings: Mapping[str, str], version: int) -> Typ
             base=row.base,
             subtype=row.subtype,
             fields=tuple(row.fields),
+            made_of=tuple(row.made_of),
             extension=row.extension,
             extension_version=row.extension_version,
         )
@@ -111,6 +112,7 @@ def _columns(rows: Iterable[Any], types: Types) -> dict[int, tuple[Column, ...]]
                 type_name=row.type_name,
                 cast_type=row.cast_type,
                 portable=types.describe(row.type),
+                made_of=types.made_of(row.type),
                 not_null=row.not_null,
                 has_default=row.has_default,
                 generated=row.generated,

@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.client_cursor import ClientCursor
 from psycopg.pq import TransactionStatus
 
-from azext_dms_pg.postgres.sqlstate import translate_connect
+from azext_dms_pg.postgres.sqlstate import translate, translate_connect
 
 if TYPE_CHECKING:
     from azext_dms_pg.model.connection import Connection
@@ -109,6 +109,9 @@ def connect(
             opened.commit()
     except psycopg.Error as error:
         opened.close()
+        if error.sqlstate is not None:
+            # It is there and has said what is wrong, such as a limit of the role.
+            raise translate(error, side, "setting up the session") from error
         raise translate_connect(error, side, connection.address) from error
     with _opening:
         _open_sessions[side].add(opened)

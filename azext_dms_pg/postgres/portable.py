@@ -63,6 +63,8 @@ class TypeFacts:
     :param base: base type of a domain, else 0.
     :param subtype: subtype of a range or multirange, else 0.
     :param fields: column types of a composite.
+    :param made_of: a composite's attributes with their types, a domain's base, a range's subtype,
+        each with its modifier.
     """
 
     oid: int
@@ -75,6 +77,7 @@ class TypeFacts:
     base: int = 0
     subtype: int = 0
     fields: tuple[int, ...] = ()
+    made_of: tuple[str, ...] = ()
     extension: str = ""
     extension_version: str = ""
 
@@ -103,6 +106,19 @@ class Types:
             self._described[oid] = None if fact is None else self._describe(fact)
         return self._described[oid]
 
+    def made_of(self, oid: int) -> str:
+        """How this type and those it is made of were defined, where a user has done so.
+
+        With another order, scale or base the same text is another value.
+        """
+        fact = self._facts.get(oid)
+        if fact is None or oid < FIRST_UNSTABLE_OID:
+            return ""
+        own = f"{fact.name} ({', '.join(fact.made_of)})" if fact.made_of else ""
+        parts = (fact.element, fact.base, fact.subtype, *fact.fields)
+        below = [self.made_of(part) for part in dict.fromkeys(parts) if part]
+        return "; ".join(each for each in (own, *below) if each)
+
     def width(self, oid: int) -> int:
         """Bytes of the binary form when they are the same for every value, else -1."""
         fact = self._facts.get(oid)
@@ -114,13 +130,15 @@ class Types:
 
     def _describe(self, fact: TypeFacts) -> str | None:
         if fact.base:
-            return self.describe(fact.base)
+            described, modified = self.describe(fact.base), "(" in "".join(fact.made_of)
+            return f"{described}:{fact.made_of[0]}" if described and modified else described
         if not fact.wire:
             return None
         if fact.element:
             return _wrap("array", (self._embedded(fact.element),))
         if fact.kind == "c":
-            return _wrap("row", tuple(self._embedded(field) for field in fact.fields))
+            described = _wrap("row", tuple(self._embedded(field) for field in fact.fields))
+            return ":".join((described, *fact.made_of)) if described else None
         if fact.kind in _RANGES:
             return _wrap(_RANGES[fact.kind], (self.describe(fact.subtype),))
         # enum_send writes the label; a label the target lacks fails as it would in text.

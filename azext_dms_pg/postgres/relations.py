@@ -50,6 +50,7 @@ class Column:
         exactly when the binary formats are interchangeable; None when binary must not be used.
     :param generated: ``''``, ``'s'`` (stored) or ``'v'`` (virtual).
     :param identity: ``''``, ``'a'`` (ALWAYS) or ``'d'`` (BY DEFAULT).
+    :param made_of: the user's types it is made of, each as it was defined; empty for none.
     :param width: bytes of a fixed-width type's binary value (``typlen`` > 0), else -1.
     """
 
@@ -64,6 +65,7 @@ class Column:
     generated: str
     identity: str
     width: int
+    made_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Server:
     :param version: ``server_version_num``.
     :param system_identifier: of the cluster; None when the role may not read it.
     :param roles: names of the roles the user has the rights of, its own included.
-    :param create: the user has CREATE on the database.
+    :param create: the user has CREATE on the database; ``temporary_tables``: TEMPORARY.
     :param replica_role: the user may ``SET session_replication_role = replica`` (it was tried).
     :param settings: the server parameters that matter here, in their base units.
     :param backends: client connections in use, over all databases.
@@ -43,6 +43,7 @@ class Server:
     bypass_row_security: bool
     roles: frozenset[str]
     create: bool
+    temporary_tables: bool
     replica_role: bool
     settings: dict[str, str]
     slots: tuple[Slot, ...]

@@ -82,6 +82,21 @@ def types(case: Case) -> Iterator[Finding]:
         )
 
 
+def types_made_otherwise(case: Case) -> Iterator[Finding]:
+    for route, here, there in _pairs(case):
+        if here.type_name != there.type_name or here.made_of == there.made_of:
+            continue
+        yield blocker(
+            "TypeMadeOtherwise",
+            f"{route.label}.{here.name}",
+            f"The type of column {here.name}, {here.type_name}, was made otherwise on the target: "
+            f"{here.made_of} on the source, {there.made_of} on the target. Values would be rounded "
+            "or come into the wrong attributes without an error.",
+            f"Make {here.type_name} on the target as it is on the source (pg_dump --schema-only "
+            "shows it), with the same attributes in the same order, and the tables that use it.",
+        )
+
+
 def not_null(case: Case) -> Iterator[Finding]:
     for route, here, there in _pairs(case):
         if there.not_null and not here.not_null and not there.generated:
@@ -168,6 +183,7 @@ CHECKS: tuple[Check, ...] = (
     further_columns,
     generated,
     types,
+    types_made_otherwise,
     not_null,
     collations,
     identity,

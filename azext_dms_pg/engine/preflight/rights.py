@@ -98,6 +98,19 @@ def target_database(case: Case) -> Iterator[Finding]:
         )
 
 
+def target_temporary(case: Case) -> Iterator[Finding]:
+    server = case.target.server
+    if not server.temporary_tables:
+        yield blocker(
+            "NoTemporaryOnDatabase",
+            "target",
+            f"User {server.user} may not create temporary tables in database "
+            f"{server.database!r}: changes are put into them on their way into the tables.",
+            f"GRANT TEMPORARY ON DATABASE {identifier(server.database)} TO "
+            f"{identifier(server.user)};",
+        )
+
+
 def target_tables(case: Case) -> Iterator[Finding]:
     user = case.target.server.user
     for table in case.targets:
@@ -224,6 +237,7 @@ CHECKS: tuple[Check, ...] = (
     source_sequences,
     target_schemas,
     target_database,
+    target_temporary,
     target_tables,
     target_ownership,
     target_references,

@@ -25,6 +25,7 @@ select current_setting('server_version_num')::int as version,
        r.rolbypassrls as bypass_row_security,
        array(select m.rolname::text from pg_roles m where pg_has_role(m.oid, 'USAGE')) as roles,
        has_database_privilege(d.oid, 'CREATE') as create,
+       has_database_privilege(d.oid, 'TEMPORARY') as temporary_tables,
        (select count(*) from pg_stat_replication) as senders,
        (select count(*) from pg_stat_activity
          -- Of others' sessions most roles see no type.              -- since 10
@@ -272,6 +273,17 @@ select t.oid,
               where t.typtype = 'c' and f.attrelid = t.typrelid
                 and f.attnum > 0 and not f.attisdropped
               order by f.attnum) as fields,
+       case when t.typtype = 'c' then
+              array(select quote_ident(f.attname) || ' ' || format_type(f.atttypid, f.atttypmod)
+                      from pg_attribute f
+                     where f.attrelid = t.typrelid and f.attnum > 0 and not f.attisdropped
+                     order by f.attnum)
+            when t.typtype = 'd' then array[format_type(t.typbasetype, t.typtypmod)]
+            else array(select format_type(r.rngsubtype, null) from pg_range r
+                        where r.rngtypid = t.oid
+                           or r.rngmultitypid = t.oid               -- since 14
+                      )
+        end as made_of,
        coalesce(e.extname::text, '') as extension,
        coalesce(e.extversion, '') as extension_version
   from used u

@@ -239,8 +239,8 @@ def test_debug_gives_nothing_away(
         az.check("dms", "create", "-g", "g", "-n", "s", "-l", "local")
         platforms = ("--source-platform", "PostgreSQL", "--target-platform", "AzureDbForPostgreSql")
         az.check("dms", "project", "create", *project, "-n", "p", *platforms)
-        create = ("dms", "project", "task", "create", *project, "--project-name", "p", "--debug")
-        create += ("--databases", f"{source.name}={target.name}", "--validate-only")
+        create = ["dms", "project", "task", "create", *project, "--project-name", "p", "--debug"]
+        create += ["--databases", f"{source.name}={target.name}", "--validate-only"]
         files = ("--source-connection-json", str(paths[0]),
                  "--target-connection-json", f"@{paths[1]}")  # fmt: skip
         done = az.run(*create, "-n", "t", *files)

@@ -272,6 +272,18 @@ def test_nothing_to_say(source: Database, target: Database) -> None:
     assert [one for one in found if one.severity is not Severity.INFO] == []
 
 
+def test_temporary_tables_are_counted(source: Database, target: Database) -> None:
+    for database in (source, target):
+        database.run(T)
+    with source.connect() as session:
+        session.execute("CREATE TEMPORARY TABLE one (a int)")
+        session.execute("CREATE TEMPORARY TABLE two (a int)")
+        found = [one for one in findings(source, target) if one.code == "TemporaryTables"]
+    assert [one.severity for one in found] == [INFO]
+    assert "have 2 temporary tables" in found[0].message
+    assert "TemporaryTables" not in codes(findings(source, target))
+
+
 def test_names_that_mean_nothing(source: Database, target: Database) -> None:
     source.run(
         'CREATE SCHEMA app; CREATE TABLE app.t (id int PRIMARY KEY); CREATE TABLE "A" (i int);'

@@ -19,6 +19,7 @@ from azext_dms_pg.postgres.relations import Name, RelKind
 from azext_dms_pg.postgres.statements import statement
 from azext_dms_pg.postgres.survey import (
     Detail,
+    EventTrigger,
     ForeignKey,
     OpenTransaction,
     PreparedTransaction,
@@ -95,7 +96,7 @@ class _Reader:
                 for name, table, enabled in self._rows("rules")
                 if table in names
             ),
-            event_triggers=tuple(name for (name,) in self._rows("event_triggers")),
+            event_triggers=tuple(EventTrigger(*row) for row in self._rows("event_triggers")),
             schemas=frozenset(name for (name,) in self._rows("schemas")),
             own_schema=assemble.own_schema(self._rows("own_schema")),
             open_transactions=tuple(

@@ -7,18 +7,20 @@ tables added later would miss changes (hazard 6). Making and dropping may be don
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 
+from azext_dms_pg.errors import ServerError
 from azext_dms_pg.postgres.relations import ReplicaIdentity
+from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import psycopg
+    from collections.abc import Iterable, Iterator
 
     from azext_dms_pg.postgres.relations import Relation
 
@@ -66,7 +68,7 @@ def create(
         sql.SQL("ONLY {}").format(sql.Identifier(table.name.schema, table.name.name))
         for table in tables
     ]
-    with connection.transaction():
+    with _advised(connection, "creating the publication"), connection.transaction():
         drop(connection, name)
         connection.execute(
             sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(
@@ -93,8 +95,37 @@ def published(connection: psycopg.Connection[Any], name: str) -> Published | Non
 
 def drop(connection: psycopg.Connection[Any], name: str) -> None:
     """Drop the publication if it is there; a server before 10 has none."""
-    if connection.info.server_version >= _PUBLICATIONS:
+    if connection.info.server_version < _PUBLICATIONS:
+        return
+    # Asked before: event triggers fire even for what is not there.
+    if published(connection, name) is None:
+        return
+    with _advised(connection, "dropping the publication"):
         connection.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _advised(connection: psycopg.Connection[Any], doing: str) -> Iterator[None]:
+    """Name the source's event triggers when a function of theirs may have refused."""
+    try:
+        yield
+    except psycopg.Error as error:
+        failure = translate(error, "source", doing)
+        if failure.retryable or failure.action or connection.broken:
+            raise
+        rows = connection.execute(
+            "SELECT pg_catalog.format('ALTER EVENT TRIGGER %I DISABLE;', evtname)"
+            " FROM pg_catalog.pg_event_trigger WHERE evtenabled OPERATOR(pg_catalog.<>) 'D'"
+        ).fetchall()
+        if not rows:
+            raise
+        raise ServerError(
+            failure.message,
+            "If one of the source's event triggers has refused, disable it there until the task "
+            f"has ended, and go on: {' '.join(row[0] for row in rows)}",
+            side="source",
+            sqlstate=failure.sqlstate,
+        ) from error
 
 
 def _identity_is_generated(table: Relation) -> bool:

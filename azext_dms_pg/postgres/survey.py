@@ -180,6 +180,14 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class EventTrigger:
+    """One that is enabled. :param on_publications: it fires when one is created or dropped."""
+
+    name: str
+    on_publications: bool
+
+
+@dataclass(frozen=True)
 class OpenTransaction:
     """A transaction with an xid: creating a slot waits until it ends.
 
@@ -256,7 +264,7 @@ class Survey:
     foreign_keys: tuple[ForeignKey, ...]
     triggers: tuple[Trigger, ...]
     rules: tuple[Rule, ...]
-    event_triggers: tuple[str, ...]
+    event_triggers: tuple[EventTrigger, ...]
     schemas: frozenset[str]
     own_schema: OwnSchema | None
     open_transactions: tuple[OpenTransaction, ...]

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.drift.types import label_steps
-from azext_dms_pg.engine.planning.plan import selected_sequences, sequence_counterpart
+from azext_dms_pg.engine.planning.plan import (
+    PGOUTPUT,
+    selected_sequences,
+    sequence_counterpart,
+)
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import identifier, qualified
 
@@ -147,7 +151,8 @@ def rules(case: Case) -> Iterator[Finding]:
 
 
 def event_triggers(case: Case) -> Iterator[Finding]:
-    for name in case.target.event_triggers:
+    for trigger in case.target.event_triggers:
+        name = trigger.name
         yield warning(
             "EventTrigger",
             f"event trigger {name}",
@@ -155,6 +160,21 @@ def event_triggers(case: Case) -> Iterator[Finding]:
             "constraints; one that refuses them stops the migration.",
             f"ALTER EVENT TRIGGER {identifier(name)} DISABLE; -- until the cutover is complete.",
         )
+
+
+def event_triggers_of_source(case: Case) -> Iterator[Finding]:
+    if case.plan.plugin != PGOUTPUT:
+        return  # nothing is created there but a slot
+    for trigger in case.source.event_triggers:
+        if trigger.on_publications:
+            yield warning(
+                "EventTriggerOnSource",
+                f"event trigger {trigger.name}",
+                f"Event trigger {trigger.name} of the source fires when the migration creates its "
+                "publication and drops it at the end; one that refuses or waits stops both.",
+                f"ALTER EVENT TRIGGER {identifier(trigger.name)} DISABLE; -- on the source, until "
+                "the task has ended, if it does not let CREATE and DROP PUBLICATION pass.",
+            )
 
 
 def unlogged(case: Case) -> Iterator[Finding]:
@@ -253,6 +273,7 @@ CHECKS: tuple[Check, ...] = (
     foreign_keys_dropped,
     rules,
     event_triggers,
+    event_triggers_of_source,
     unlogged,
     temporary_tables,
     foreign_tables,

@@ -367,4 +367,10 @@ select r.rulename::text, r.ev_class, r.ev_enabled::text
  order by r.ev_class, r.rulename;
 
 -- name: event_triggers
-select evtname::text from pg_event_trigger where evtenabled <> 'D' order by 1;
+select evtname::text as name,
+       evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
+       and (evttags is null or evttags && '{CREATE PUBLICATION,DROP PUBLICATION}')
+       as on_publications
+  from pg_event_trigger
+ where evtenabled <> 'D'
+ order by 1;

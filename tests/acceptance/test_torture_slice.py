@@ -11,10 +11,10 @@ from tests.torture.catalog import FAULTS
 from tests.torture.lab import Lab
 from tests.torture.plan import draw
 
-# A killed worker beside another database's, a rebooted machine while the schema changes, a crashed
-# target, a schema change that is refused after a lost COMMIT reply, a lost slot; and a corrupt
-# state file, with every order given to the real az.
-SEEDS = (30193, 2710, 2462, 1949, 1325, 5807)
+# A walsender ended beside another database's while both schemas change, a rebooted machine, a
+# crashed target, a schema change that is refused after a lost COMMIT reply, a lost slot; and a
+# corrupt state file, with every order given to the real az.
+SEEDS = (24299, 11738, 2462, 1949, 1325, 5807)
 _EVERYWHERE = frozenset(name for name, entry in FAULTS.items() if not entry.needs)
 
 

@@ -68,7 +68,7 @@ def query(text: bytes) -> bytes:
 
 
 def error_fields(payload: bytes) -> dict[str, str]:
-    """Fields of an ErrorResponse by their one-letter codes: S severity, C SQLSTATE, M message."""
+    """Fields of an ErrorResponse by letter: S severity, C SQLSTATE, M message, W context."""
     fields = {}
     for item in payload.split(b"\0"):
         if item:

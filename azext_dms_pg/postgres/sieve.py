@@ -150,7 +150,7 @@ def reported(payload: bytes, side: str) -> ServerError:
     fields = error_fields(payload)
     sqlstate, message = fields.get("C", "XX000"), fields.get("M", "(no message)")
     try:
-        return translate(lookup(sqlstate)(message), side, "copying rows")
+        return translate(lookup(sqlstate)(message), side, "copying rows", fields.get("W", ""))
     except KeyError:  # a code psycopg does not know, from an extension
         text = f"The {side} server answered: {message} (SQLSTATE {sqlstate})"
         return ServerError(text, side=side, sqlstate=sqlstate, retryable=is_retryable(sqlstate))

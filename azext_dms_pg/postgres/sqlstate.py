@@ -43,6 +43,10 @@ _ADVICE = {
     "57P03": "The {side} server is starting up or shutting down; it is tried again.",
 }
 
+# undefined_function, undefined_table, undefined_object: inside a function, a matter of its path.
+_UNDEFINED = frozenset({"42883", "42P01", "42704"})
+_INSIDE = re.compile(r"^(?:SQL|PL/\w+) function (\S+)", re.MULTILINE)
+
 _CONNECT_TEXTS = (
     ("password authentication failed", "28P01", False),
     ("no password supplied", "28P01", False),
@@ -85,25 +89,40 @@ def is_retryable(sqlstate: str | None) -> bool:
     return sqlstate.startswith(_RETRY_CLASSES) or sqlstate in _RETRY_CODES
 
 
-def translate(error: psycopg.Error, side: str, doing: str = "") -> ServerError:
+def translate(error: psycopg.Error, side: str, doing: str = "", context: str = "") -> ServerError:
     """Turn any psycopg error into a ``ServerError`` with advice.
 
     :param side: ``source`` or ``target``.
     :param doing: what was being done, for the message ("copying public.actor").
+    :param context: of an error that was not read by psycopg, which has its own.
     """
     sqlstate = error.sqlstate
     text = (error.diag.message_primary if error.diag else None) or _first_line(error)
     while_doing = f" while {doing}" if doing else ""
-    advice = _ADVICE.get(sqlstate or "", "")
+    advice = _ADVICE.get(sqlstate or "", "").format(side=side)
+    if sqlstate in _UNDEFINED:
+        advice = _of_function(context or error.diag.context or "", side)
     who = f"The {side} server" if side else "The server"
     return ServerError(
         _ended(
             f"{who} answered{while_doing}: {text}" + (f" (SQLSTATE {sqlstate})" if sqlstate else "")
         ),
-        advice.format(side=side),
+        advice,
         side=side,
         sqlstate=sqlstate,
         retryable=is_retryable(sqlstate),
+    )
+
+
+def _of_function(context: str, side: str) -> str:
+    """Of the context only the function's name is taken: other lines may hold row data."""
+    found = _INSIDE.search(context)
+    if found is None:
+        return ""
+    return (
+        f"Function {found[1]} of the {side} finds what it calls by the session's search path, "
+        "which is empty here, as in pg_dump and autovacuum. Give it its own there, with the "
+        "schemas it needs, then restart the task: ALTER FUNCTION … SET search_path = public;"
     )
 
 

@@ -41,6 +41,7 @@ _DISK_FULL = "53100"
 # Failures in a row of one unit, and the pauses between: about two minutes, which outlasts the
 # restart of a server.
 _ATTEMPTS = 12
+_NAMED = 5  # tables in an error
 _LONGEST_PAUSE = 15.0
 # Waiting for space is not counted: somebody has been told and may take an hour.
 _DISK_PAUSE = 5.0
@@ -210,10 +211,26 @@ class _Job:
                 spliced = spliced and error.code != STALLED
                 full = error.sqlstate == _DISK_FULL
                 failures += not full
-                if not error.retryable or failures >= _ATTEMPTS:
+                if not error.retryable:
+                    raise _of(flight.unit, error) from error
+                if failures >= _ATTEMPTS:
                     raise
                 self._tally.note(flight, f"{error.message} {error.action}".strip())
                 pause = _DISK_PAUSE if full else min(_LONGEST_PAUSE, 0.25 * 2**failures)
                 if self._ending.wait(pause):
                     raise Interrupted("A stop was asked for during the full load.") from error
                 self._tally.note(flight, "")
+
+
+def _of(unit: Unit, error: ServerError) -> ServerError:
+    """The error with the tables that were being copied; small ones travel together."""
+    names = list(dict.fromkeys(str(part.route.source.name) for part in unit.parts))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ServerError(
+        f"{error.message} It was copying {', '.join(names[:_NAMED])}{more}.",
+        error.action,
+        side=error.side,
+        sqlstate=error.sqlstate,
+        retryable=error.retryable,
+        code=error.code,
+    )

@@ -113,11 +113,13 @@ class Membership:
     :param places: by OID, for every partition that came since too.
     :param published: None where there is no publication.
     :param sequences: OIDs of all there were; None when that is not known.
+    :param definitions: OIDs of constraints, indexes, defaults and triggers; None: not known.
     """
 
     places: dict[int, Place] = field(default_factory=dict)
     published: Published | None = None
     sequences: frozenset[int] | None = None
+    definitions: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)

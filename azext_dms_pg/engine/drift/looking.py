@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from azext_dms_pg.engine.drift.creating import create_sequence
+from azext_dms_pg.engine.drift.definitions import not_carried
 from azext_dms_pg.engine.drift.facts import read_facts
 from azext_dms_pg.engine.drift.leftovers import leftovers
 from azext_dms_pg.engine.drift.membership import (
@@ -139,6 +140,7 @@ class Looking:
         if not missing:
             # A column the target lacks may bring its sequence.
             self._sequences(source, target, now, memory)
+            self._definitions(source, target, plan, memory)
         # Only a look without anything left to do may be the last one for this state of things.
         self._fingerprint = "" if missing else fingerprint
         self._looked = time.monotonic()
@@ -252,6 +254,18 @@ class Looking:
                 "target has none of that name, so its value is not carried over.",
                 "Run on the target, before the cutover if that is to set its value: "
                 f"{create_sequence(sequence.name, made.get(sequence.name))}",
+            )
+
+    def _definitions(self, source: Session, target: Session, plan: Plan, memory: Memory) -> None:
+        for made in not_carried(source, target, plan, memory.membership):
+            self._once.event(
+                "warning",
+                "DefinitionNotCarried",
+                made.name,
+                f"{made.name} was made on the source after the migration began; the target has no "
+                "such constraint, index, default or trigger. Nothing waits for it.",
+                "If the target shall have it, run there, a constraint or trigger after the "
+                f"cutover: {made.statement}",
             )
 
     def _ask_fingerprint(self, source: Session) -> str:

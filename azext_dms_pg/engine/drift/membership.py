@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azext_dms_pg.engine.apply.bounds import UnclearBoundError
 from azext_dms_pg.engine.apply.leaves import rows_of
+from azext_dms_pg.engine.drift.definitions import known
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.plan import detached, follows_roots
 from azext_dms_pg.engine.values import Membership, Place
@@ -41,7 +42,8 @@ def take(source: Session, target: Session, plan: Plan, published: Published | No
     :param published: the publication as it was when it was made.
     """
     empty = Membership(published=published, sequences=_sequences(source))
-    return refreshed(source, target, plan, empty)
+    found = refreshed(source, target, plan, empty)
+    return replace(found, definitions=known(source, plan, found))
 
 
 def refreshed(source: Session, target: Session, plan: Plan, kept: Membership) -> Membership:

@@ -115,6 +115,7 @@ def recall(text: str) -> Memory:
 
 def _plain(membership: Membership) -> dict[str, Any]:
     published, sequences = membership.published, membership.sequences
+    definitions = membership.definitions
     return {
         "places": [
             {
@@ -132,11 +133,13 @@ def _plain(membership: Membership) -> dict[str, Any]:
         if published is None
         else {**vars(published), "tables": list(published.tables.items())},
         "sequences": None if sequences is None else sorted(sequences),
+        "definitions": None if definitions is None else sorted(definitions),
     }
 
 
 def _membership(kept: dict[str, Any]) -> Membership:
     published, sequences = kept.get("published"), kept.get("sequences")
+    definitions = kept.get("definitions")
     return Membership(
         places={
             place["oid"]: Place(
@@ -153,4 +156,5 @@ def _membership(kept: dict[str, Any]) -> Membership:
         if published is None
         else Published(**{**published, "tables": dict(published["tables"])}),
         sequences=None if sequences is None else frozenset(sequences),
+        definitions=None if definitions is None else frozenset(definitions),
     )

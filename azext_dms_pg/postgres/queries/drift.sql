@@ -225,14 +225,16 @@ select md5(concat_ws(' ',
                                         k.contype))::int8)
             from pg_constraint k
             join pg_namespace n on n.oid = k.connamespace
-           where k.contype in ('c', 'x', 'u', 'p')
+           where k.contype in ('c', 'f', 'n', 'x', 'u', 'p')
              and n.nspname !~ '^pg_|^information_schema$'),
          (select sum(hashtext(concat_ws(' ', i.indexrelid, i.indrelid))::int8)
             from pg_index i
             join pg_class c on c.oid = i.indexrelid
             join pg_namespace n on n.oid = c.relnamespace
-           where i.indisunique
-             and n.nspname !~ '^pg_|^information_schema$'),
+           where n.nspname !~ '^pg_|^information_schema$'),
+         (select sum(hashtext(concat_ws(' ', d.oid, d.adrelid))::int8) from pg_attrdef d),
+         (select sum(hashtext(concat_ws(' ', t.oid, t.tgrelid))::int8)
+            from pg_trigger t where not t.tgisinternal),
          (select sum(hashtext(concat_ws(' ', t.oid, t.typname, t.typnotnull))::int8)
             from pg_type t
             join pg_namespace n on n.oid = t.typnamespace
@@ -306,3 +308,42 @@ select n.nspname::text, c.relname::text, c.relispartition
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
  where c.oid = %(oid)s;
+
+-- name: definitions
+-- What was declared at tables themselves: constraints, indexes, defaults, triggers; as statements.
+select d.oid::int8 as oid,
+       n.nspname::text as schema,
+       c.relname::text || '.' || d.name as name,
+       d.text || ';' as statement
+  from (
+    select k.oid, k.conrelid as relation, k.conname::text as name,
+           format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', k.conrelid::regclass, k.conname,
+                  pg_get_constraintdef(k.oid)) as text
+      from pg_constraint k
+     where k.contype in ('c', 'f', 'n', 'p', 'u', 'x')
+       and k.coninhcount = 0
+    union all
+    select i.indexrelid, i.indrelid, x.relname::text, pg_get_indexdef(i.indexrelid)
+      from pg_index i
+      join pg_class x on x.oid = i.indexrelid
+     where not exists (select from pg_constraint k where k.conindid = i.indexrelid
+                                                     and k.contype in ('p', 'u', 'x'))
+       and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
+    union all
+    select e.oid, e.adrelid, a.attname::text,
+           format('ALTER TABLE %%s ALTER COLUMN %%I SET DEFAULT %%s', e.adrelid::regclass,
+                  a.attname, pg_get_expr(e.adbin, e.adrelid))
+      from pg_attrdef e
+      join pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
+     where a.attgenerated = ''                                      -- since 12
+    union all
+    select t.oid, t.tgrelid, t.tgname::text, pg_get_triggerdef(t.oid)
+      from pg_trigger t
+     where not t.tgisinternal
+       and t.tgparentid = 0                                         -- since 13
+  ) d
+  join pg_class c on c.oid = d.relation
+  join pg_namespace n on n.oid = c.relnamespace
+ where case when %(relations)s::oid[] is null
+            then n.nspname !~ '^pg_|^information_schema$|^dms_pg$'
+            else d.relation = any(%(relations)s::oid[]) end;

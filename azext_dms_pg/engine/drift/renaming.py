@@ -56,7 +56,8 @@ def renamings(
             schemas.add(name.schema)
             text = f"CREATE SCHEMA {identifier(name.schema)};"
             yield name, text, f"schema {name.schema} is new on the source"
-        if old.name != name.name and Name(name.schema, old.name) in names.taken:
+        crosses = old.schema != name.schema and old.name != name.name
+        if crosses and Name(name.schema, old.name) in names.taken:
             # On its way from schema to schema it would meet another of its old name.
             yield name, names.aside(oid), why
         yield name, names.call(oid, name), why

@@ -210,16 +210,17 @@ def test_resume(source: Database, target: Database) -> None:
         "CREATE TABLE part_3 PARTITION OF part FOR VALUES FROM (20) TO (30);"
         "DROP TABLE b; CREATE TABLE new (id int); ALTER TABLE a RENAME TO z"
     )
-    with pytest.raises(MigrationError, match=r"public\.a is called public\.z") as raised:
-        _resumed(source, target, plan)
-    target.run(raised.value.action.split(": ", 1)[1].split(" Then")[0])
-    again = _resumed(source, target, plan)
-    assert [(r.source.name.name, r.target.name.name) for r in again.routes] == [
-        ("z", "z"),
-        ("part_1", "part_1"),
-        ("part_2_1", "part_2_1"),
-        ("part_3", "part"),
-    ]
+    # A table is known by more than its name, on either side.
+    for called in ("a", "z"):
+        if called == "z":
+            target.run("ALTER TABLE a RENAME TO z")
+        again = _resumed(source, target, plan)
+        assert [(r.source.name.name, r.target.name.name) for r in again.routes] == [
+            ("z", called),
+            ("part_1", "part_1"),
+            ("part_2_1", "part_2_1"),
+            ("part_3", "part"),
+        ]
     source.run("CREATE TABLE b (i int)")
     with pytest.raises(MigrationError, match="created anew"):
         _resumed(source, target, plan)

@@ -144,7 +144,7 @@ def test_hazard_3_replica_identity_changes(source: Database, target: Database, f
     [
         ("UPDATE t SET n = 1 WHERE id = 2", "UPDATE on public.t: 1 rows changed on the source, 0"),
         ("DELETE FROM t WHERE id = 2", "DELETE on public.t: 1 rows changed on the source, 0"),
-        ("DELETE FROM h WHERE id = 2", "DELETE on public.h: 2 rows went on the source, 1"),
+        ("DELETE FROM h WHERE id = 2", "DELETE on public.h: 2 rows changed on the source, 1"),
     ],
 )
 def test_hazard_3_a_row_that_is_not_there_is_an_error(

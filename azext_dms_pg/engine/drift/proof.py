@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.plan import TEST_DECODING
 from azext_dms_pg.engine.verify import compare
 from azext_dms_pg.postgres.boundary import translated
-from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.snapshot import open_snapshot
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
@@ -49,9 +47,7 @@ class Attribute:
 @contextmanager
 def reading(job: Job, snapshot: str) -> Iterator[psycopg.Connection[Any]]:
     """A session that sees the source as the snapshot that will be loaded has it."""
-    with connect(job.source, "source", "look") as session, translated("source"):
-        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+    with open_snapshot(job.source, snapshot, "look") as session, translated("source"):
         yield session
 
 

@@ -121,9 +121,14 @@ class Refused:
         if name not in there or not there[name].not_null:
             return
         oids = {table.oid for table in begun}
+        had = {former for table in begun for former, _ in table.columns.values()}
         for relation in here.relations:
+            if relation.oid not in oids:
+                continue
             column = next((each for each in relation.columns if each.name == name), None)
-            if relation.oid in oids and (column is None or not column.not_null):
+            if column is None and name in had:
+                continue  # the source has dropped it; to drop it here is asked for already
+            if column is None or not column.not_null:
                 yield self._missing(
                     f"ALTER TABLE {qualified(goal.root)} ALTER COLUMN {identifier(name)}"
                     " DROP NOT NULL;",

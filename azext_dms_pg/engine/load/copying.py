@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.load.budget import Budget
-from azext_dms_pg.engine.load.lane import Ends, Lane, open_snapshot
+from azext_dms_pg.engine.load.lane import Ends, Lane
 from azext_dms_pg.engine.load.measure import check_unchanged, measure, wal_position
 from azext_dms_pg.engine.load.parts import Unit, cut
 from azext_dms_pg.engine.load.tally import Flight, Tally
@@ -24,6 +24,7 @@ from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.liveness import STALLED
 from azext_dms_pg.postgres.sieve import SpliceDoubtError
+from azext_dms_pg.postgres.snapshot import open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
     :raises ServerError: a server refused for good.
     """
     ends = Ends(source, target, snapshot.snapshot, migration_id, plan.replica_role)
-    with open_snapshot(ends, "measure") as connection:
+    with open_snapshot(source, snapshot.snapshot, "measure") as connection:
         measured = measure(connection, plan, large=settings.part_bytes)
     units = cut(
         plan,

@@ -19,13 +19,14 @@ import psycopg
 from psycopg import sql
 
 from azext_dms_pg.engine.load.parts import Unit
-from azext_dms_pg.errors import Interrupted, MigrationError, ServerError
+from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres.channel import open_channel
 from azext_dms_pg.postgres.checkpoint import loaded_parts
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.copy import copy
 from azext_dms_pg.postgres.liveness import Backend, Watch
 from azext_dms_pg.postgres.patient import run
+from azext_dms_pg.postgres.snapshot import open_snapshot
 from azext_dms_pg.postgres.splice import splice
 from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.transfer import Moved
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 _SAVEPOINT = b"SAVEPOINT dms_pg"
 _RELEASE_LOCKS = b"ROLLBACK TO SAVEPOINT dms_pg"
-# What SET TRANSACTION SNAPSHOT answers when the exporting transaction has ended: invalid
-# identifier (up to 16), undefined object (17 and later), source process no longer there.
-_SNAPSHOT_GONE = {"22023", "42704", "55000"}
 
 
 @dataclass(frozen=True)
@@ -53,28 +51,15 @@ class Ends:
     replica_role: bool
 
 
-def open_snapshot(ends: Ends, purpose: str = "copy") -> psycopg.Connection[Any]:
-    """A source session in a transaction that reads the exported snapshot.
-
-    :raises MigrationError: nobody holds the snapshot any more (code ``SnapshotLost``).
-    """
-    connection = connect(ends.source, "source", purpose)
+def _reader(ends: Ends) -> psycopg.Connection[Any]:
+    """A source session that reads the snapshot and can let go of its locks in between."""
+    connection = open_snapshot(ends.source, ends.snapshot, "copy")
     try:
-        # Names no table and no value but the snapshot's; ranges of blocks rely on TID scans.
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        connection.execute(
-            sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(ends.snapshot))
-        )
+        # Ranges of blocks rely on TID scans.
         connection.execute("SET LOCAL enable_tidscan = on")
         connection.execute(_SAVEPOINT)
     except psycopg.Error as error:
         connection.close()
-        if error.sqlstate in _SNAPSHOT_GONE:
-            raise MigrationError(
-                f"The snapshot {ends.snapshot} is gone: the session that held it has ended.",
-                "The load begins anew with a new slot and snapshot.",
-                code="SnapshotLost",
-            ) from error
         raise translate(error, "source") from error
     return connection
 
@@ -164,7 +149,7 @@ class Lane:
 
     def _open(self) -> tuple[psycopg.Connection[Any], psycopg.Connection[Any]]:
         if self._source is None or self._target is None:
-            self._source = open_snapshot(self._ends)
+            self._source = _reader(self._ends)
             self._target = connect(self._ends.target, "target", "copy")
             if self._ends.replica_role:
                 run(self._target, "target", self, b"SET session_replication_role = replica")

@@ -102,11 +102,15 @@ def _rename(tables: list[Table], random: Random, n: int) -> str:
 
 def _swap(tables: list[Table], random: Random, n: int) -> str:
     """Two columns change names."""
-    rich = [table for table in tables if len(table.free) > 1]
+    # With one that came meanwhile it cannot always be told which is which; as with ``_drop``.
+    first = {
+        table.sql: [column for column in table.free if column.name in _FIRST] for table in tables
+    }
+    rich = [table for table in tables if len(first[table.sql]) > 1]
     if not rich:
         return ""
     table = random.choice(rich)
-    one, other = (quoted(column.name) for column in random.sample(table.free, 2))
+    one, other = (quoted(column.name) for column in random.sample(first[table.sql], 2))
     rename = f"ALTER TABLE {table.sql} RENAME COLUMN"
     return f"{rename} {one} TO swap{n}; {rename} {other} TO {one}; {rename} swap{n} TO {other}"
 

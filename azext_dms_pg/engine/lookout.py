@@ -17,7 +17,12 @@ import psycopg
 
 from azext_dms_pg.errors import DmsPgError, ServerError, StateError
 from azext_dms_pg.postgres.blocking import give_up, holders, in_words
-from azext_dms_pg.postgres.connect import busy_sessions, connect, open_sessions
+from azext_dms_pg.postgres.connect import (
+    busy_sessions,
+    connect,
+    driven_sessions,
+    open_sessions,
+)
 from azext_dms_pg.postgres.liveness import at_most, cut_off, deaf, lost
 
 if TYPE_CHECKING:
@@ -122,7 +127,8 @@ class Lookout:
                 found = holders(session, side)
                 self._silent_since.pop(side, None)
                 sessions = open_sessions(side)
-                busy = {pid: sessions[pid] for pid in self._busy[side] & sessions.keys()}
+                asked = (self._busy[side] - driven_sessions(side)) & sessions.keys()
+                busy = {pid: sessions[pid] for pid in asked}
                 self._end_deaf(side, deaf(session, busy))
             if self._stopping() and not self._tidying:
                 for waiting in {holder.waiting for holder in found}:

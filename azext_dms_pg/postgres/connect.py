@@ -9,6 +9,7 @@ import os
 import ssl
 import threading
 import weakref
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,8 @@ from psycopg.pq import TransactionStatus
 from azext_dms_pg.postgres.sqlstate import translate, translate_connect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from azext_dms_pg.model.connection import Connection
 
 Side = Literal["source", "target"]
@@ -80,6 +83,7 @@ _open_sessions: dict[str, weakref.WeakSet[psycopg.Connection[Any]]] = {
     "source": weakref.WeakSet(),
     "target": weakref.WeakSet(),
 }
+_driven: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
 _opening = threading.Lock()
 
 
@@ -126,11 +130,28 @@ def open_sessions(side: Side) -> dict[int, psycopg.Connection[Any]]:
 
 def busy_sessions(side: Side) -> frozenset[int]:
     """Those of them that wait for an answer at this moment, as far as this process knows."""
-    return frozenset(
+    return driven_sessions(side) | frozenset(
         pid
         for pid, session in open_sessions(side).items()
         if session.info.transaction_status is TransactionStatus.ACTIVE
     )
+
+
+def driven_sessions(side: Side) -> frozenset[int]:
+    """Those that are ``driven`` at this moment, whether their server has anything to do or not."""
+    return frozenset(pid for pid, each in open_sessions(side).items() if each in _driven)
+
+
+@contextmanager
+def driven(*sessions: psycopg.Connection[Any]) -> Iterator[None]:
+    """While they are spoken to beneath libpq, which then does not know that they are busy."""
+    with _opening:
+        _driven.update(sessions)
+    try:
+        yield
+    finally:
+        with _opening:
+            _driven.difference_update(sessions)
 
 
 def connect_replication(

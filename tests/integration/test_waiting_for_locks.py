@@ -93,6 +93,24 @@ def test_while_copying_from_the_source(source: Database, target: Database, mover
     assert not task.compare().differences
 
 
+def test_while_copying_into_the_target(source: Database, target: Database, mover: Mover) -> None:
+    """Rows that travel beneath libpq wait as well as others."""
+    large = "CREATE TABLE large (id int PRIMARY KEY, v text);"
+    for database in (source, target):
+        database.run(T + large)
+    source.run(
+        "INSERT INTO t VALUES (1, 'one');"
+        "INSERT INTO large SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 5000) i"
+    )
+    task = mover.start(source, target, settings={"parallelTables": "1", "maxRate": "1MB"})
+    task.until(lambda: "public.large" in task.tables(), "the load")
+    with _locked(target, "LOCK TABLE t") as holder:
+        _names(task, holder, "target", "public.t")
+    task.ready()
+    task.finish()
+    assert not task.compare().differences
+
+
 def test_while_streaming_and_at_the_cutover(
     source: Database, target: Database, mover: Mover
 ) -> None:

@@ -22,7 +22,7 @@ from azext_dms_pg.engine.load.parts import Unit
 from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres.channel import open_channel
 from azext_dms_pg.postgres.checkpoint import loaded_parts
-from azext_dms_pg.postgres.connect import connect
+from azext_dms_pg.postgres.connect import connect, driven
 from azext_dms_pg.postgres.copy import copy
 from azext_dms_pg.postgres.liveness import Backend, Watch
 from azext_dms_pg.postgres.patient import run
@@ -115,7 +115,8 @@ class Lane:
         copies = [part.copy() for part in unit.parts]
         rows, sink = (open_channel(source), open_channel(target)) if spliced else (None, None)
         if rows is not None and sink is not None:
-            moved = splice(rows, sink, copies, self)
+            with driven(source, target):
+                moved = splice(rows, sink, copies, self)
         else:
             moved = copy(source, target, copies, self)
         run(target, "target", self, self._note(unit, moved))

@@ -86,6 +86,10 @@ class OneTable(Layouts):
             sparse_until=0,
         )
 
+    def numbers_begun(self, route: Route) -> dict[str, int]:
+        """Nobody renames a column meanwhile."""
+        return {column.name: column.number for column in route.source.columns}
+
     def source_oid(self, name: Name) -> int | None:
         """Nobody renames a table meanwhile."""
         del name

@@ -200,10 +200,14 @@ class Layouts:
                 raise _drift(relation, route, f"The column {name!r} is another one now")
         names = [column.name for column in relation.columns]
         ordinary = {name: number for name, number in live.items() if name not in today.generated}
-        if _ascend(live, names) and not _leaves_out(ordinary, names):
+        numbers = self.numbers_begun(route)
+        as_begun = all(name in numbers for name in names) and _ascend(numbers, names)
+        # A name that is gone shows that the stream speaks of the past; then another name may
+        # have been given to another column since.
+        past = as_begun and any(name not in live for name in names)
+        if not past and _ascend(live, names) and not _leaves_out(ordinary, names):
             return {}
-        numbers = self._begun(route)
-        if not all(name in numbers for name in names) or not _ascend(numbers, names):
+        if not as_begun:
             raise MigrationError(
                 f"The names of columns of {route.label} have changed places on the source, and "
                 "what the change stream means by them cannot be told.",
@@ -212,7 +216,7 @@ class Layouts:
             )
         return {name: today.names.get(numbers[name]) for name in names}
 
-    def _begun(self, route: Route) -> dict[str, int]:
+    def numbers_begun(self, route: Route) -> dict[str, int]:
         """Numbers of the columns when the migration began."""
         tables = (table for table in self._plan.begun if table.oid == route.source.oid)
         return {name: number for table in tables for number, (name, _) in table.columns.items()}
@@ -225,7 +229,7 @@ class Layouts:
             [each.name for each in relation.columns],
             {each.name: each.number for each in route.source.columns},
             today.names,
-            self._begun(route),
+            self.numbers_begun(route),
         )
 
     def _check_type(

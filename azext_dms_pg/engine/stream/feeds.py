@@ -291,8 +291,10 @@ class TextFeed:
         names: tuple[str, ...] | None = None
         if change.new is not None:
             names = tuple(column.name for column in change.new)
-        elif layout is None:
-            names = tuple(column.name for column in route.source.columns)
+        elif layout is None or not _names(change.old) <= {
+            column.name for column in layout.relation.columns
+        }:
+            names = self._names_then(route, _names(change.old))
         if layout is None or (
             names is not None and names != tuple(each.name for each in layout.relation.columns)
         ):
@@ -300,7 +302,7 @@ class TextFeed:
             self._current[route.source.oid] = layout
         if change.old is None or not layout.key:
             return layout
-        written = frozenset(column.name for column in change.old)
+        written = _names(change.old)
         if written >= {layout.stream_names[at] for at in layout.key}:
             return layout
         # The replica identity was changed: find rows by what it writes now (hazard 3).
@@ -309,6 +311,20 @@ class TextFeed:
             found = self._layouts.fit(layout.relation, route, tuple(sorted(written)))
             self._by_key[layout, written] = found
         return found
+
+    def _names_then(self, route: Route, written: frozenset[str]) -> tuple[str, ...]:
+        """Today's columns; those it writes as it calls them, for it may be older than a rename."""
+        today = {column.name for column in route.source.columns}
+        former = {
+            number: name
+            for name, number in self._layouts.numbers_begun(route).items()
+            if name in written - today
+        }
+        return tuple(former.get(column.number, column.name) for column in route.source.columns)
+
+
+def _names(columns: list[TextColumn] | None) -> frozenset[str]:
+    return frozenset(column.name for column in columns or ())
 
 
 def _described(name: Name, columns: tuple[str, ...]) -> StreamRelation:

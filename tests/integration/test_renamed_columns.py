@@ -1,0 +1,59 @@
+"""A backlog that is older than what columns are called now, on both sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.databases import Database
+from tests.support.migrate import Mover, Task
+
+SCHEMA = "CREATE TABLE t (id int PRIMARY KEY, a int, b int, c text);"
+ROWS = "INSERT INTO t SELECT i, i, i * 100, 'c' FROM generate_series(1, 9) i"
+
+plugins = pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
+
+
+def _asleep(mover: Mover, source: Database, target: Database, plugin: str) -> Task:
+    """A migration at which nobody is at work, so that changes wait."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target, source_settings={"plugin": plugin})
+    task.ready()
+    mover.close()
+    return task
+
+
+def _ends_equal(task: Task) -> None:
+    task.backend.tasks.restart(task.where)
+    task.ready()
+    task.finish()
+    assert task.compare(catalogue_before=None).clean, task.story()
+
+
+@plugins
+def test_a_name_given_to_another_and_then_one_dropped(
+    mover: Mover, source: Database, target: Database, plugin: str
+) -> None:
+    """b is what was called a: its values of then must not become those of now."""
+    task = _asleep(mover, source, target, plugin)
+    source.run("UPDATE t SET a = a + 1000, b = b + 5 WHERE id < 5; INSERT INTO t VALUES (20, 1, 2)")
+    for database in (source, target):
+        database.run(
+            "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME x TO b;"
+            "ALTER TABLE t DROP COLUMN a"
+        )
+    source.run("UPDATE t SET b = b + 1 WHERE id = 7")
+    _ends_equal(task)
+
+
+@plugins
+def test_a_delete_by_the_key_s_former_name(
+    mover: Mover, source: Database, target: Database, plugin: str
+) -> None:
+    task = _asleep(mover, source, target, plugin)
+    source.run("DELETE FROM t WHERE id = 3")
+    for database in (source, target):
+        database.run("ALTER TABLE t RENAME id TO number")
+    source.run("DELETE FROM t WHERE number = 4; INSERT INTO t VALUES (30, 1, 2, 'later')")
+    _ends_equal(task)

@@ -143,7 +143,8 @@ def sender_timeout(case: Case) -> Iterator[Finding]:
 
 def open_transactions(case: Case) -> Iterator[Finding]:
     for one in case.source.open_transactions:
-        if one.seconds is not None and one.seconds < _LONG_SECONDS:
+        # Of a session we may look into, a transaction without a beginning is just over.
+        if one.state if one.seconds is None else one.seconds < _LONG_SECONDS:
             continue
         since = "for an unknown time" if one.seconds is None else f"for {one.seconds:.0f} s"
         who = f"of {one.user or 'another user'} in database {one.database or '?'}"

@@ -48,6 +48,22 @@ def test_a_name_given_to_another_and_then_one_dropped(
 
 
 @plugins
+def test_between_two_changes_of_names(
+    mover: Mover, source: Database, target: Database, plugin: str
+) -> None:
+    """One column is called as it is now, two others as they were at the beginning."""
+    task = _asleep(mover, source, target, plugin)
+    first = "ALTER TABLE t RENAME c TO d;"
+    swap = "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME x TO b;"
+    source.run(first)
+    source.run("UPDATE t SET a = a + 1000, d = 'then' WHERE id < 5")
+    source.run(swap)
+    source.run("UPDATE t SET b = b + 1 WHERE id = 7")
+    target.run(first + swap)
+    _ends_equal(task)
+
+
+@plugins
 def test_a_delete_by_the_key_s_former_name(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:

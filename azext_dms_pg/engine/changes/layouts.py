@@ -200,7 +200,8 @@ class Layouts:
                 raise _drift(relation, route, f"The column {name!r} is another one now")
         names = [column.name for column in relation.columns]
         ordinary = {name: number for name, number in live.items() if name not in today.generated}
-        numbers = self.numbers_begun(route)
+        # What the beginning knew by that name, else what has come since.
+        numbers = {**live, **self.numbers_begun(route)}
         as_begun = all(name in numbers for name in names) and _ascend(numbers, names)
         # A name that is gone shows that the stream speaks of the past; then another name may
         # have been given to another column since.

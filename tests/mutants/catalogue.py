@@ -56,9 +56,9 @@ MUTANTS = (
     ),
     Mutant(
         4,
-        "engine/load/lane.py",
-        'sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(ends.snapshot))',
-        'sql.SQL("SELECT {}").format(sql.Literal(ends.snapshot))',
+        "postgres/snapshot.py",
+        'sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot))',
+        'sql.SQL("SELECT {}").format(sql.Literal(snapshot))',
         "test_stream_faults.py::test_hazards_4_5_6_an_open_transaction_across_slot_and_publication",
     ),
     Mutant(

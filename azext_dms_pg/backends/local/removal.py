@@ -39,6 +39,7 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
     :raises ConflictError: the task runs and ``delete_running_tasks`` was not given, or its
         cleaning takes longer than anybody would wait.
     """
+    task = tree.settled(task)
     if not _is_clean(tree, task):
         running = task.state not in {TaskState.FAILED, TaskState.CANCELING}
         if running and not delete_running_tasks:

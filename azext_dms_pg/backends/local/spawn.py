@@ -35,7 +35,7 @@ def spawn(tree: Tree, task: TaskRecord) -> None:
 
     :raises StateError: it ended before it was ready; the message holds its last words.
     """
-    if tree.is_worked_on(task) and not _is_leaving(tree, task):
+    if tree.is_worked_on(task) and not is_leaving(tree, task):
         return
     log = tree.directory.log / f"{task.id}.log"
     log_descriptor = open_private(log, os.O_WRONLY | os.O_APPEND)
@@ -79,7 +79,7 @@ def spawn(tree: Tree, task: TaskRecord) -> None:
             os.close(signal)
 
 
-def _is_leaving(tree: Tree, task: TaskRecord) -> bool:
+def is_leaving(tree: Tree, task: TaskRecord) -> bool:
     """Whether the supervisor of a task that has ended goes away, as it is about to."""
     deadline = time.monotonic() + (_LEAVING_SECONDS if task.state.is_final else 0.0)
     while tree.is_worked_on(task):

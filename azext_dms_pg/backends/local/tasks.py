@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.backends import shape
 from azext_dms_pg.backends.local import comparison, history, removal
-from azext_dms_pg.backends.local.spawn import spawn
+from azext_dms_pg.backends.local.spawn import is_leaving, spawn
 from azext_dms_pg.backends.local.tree import require_supported_platform
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
 from azext_dms_pg.errors import ConflictError, InputError, NotFoundError
@@ -27,12 +26,6 @@ if TYPE_CHECKING:
     from azext_dms_pg.model.options import TaskOptions
     from azext_dms_pg.state.records import DatabaseRecord, TaskRecord
 
-# A supervisor looks at its workers every fifth of a second and then writes how the task ended.
-_WIND_DOWN_SECONDS = 5.0
-_LOOK_SECONDS = 0.05
-_AT_REST = frozenset(
-    {state for state in MigrationState if state.is_final} | {MigrationState.VALIDATION_COMPLETE}
-)
 _RESTARTABLE = frozenset({TaskState.FAILED, TaskState.FAILED_INPUT_VALIDATION})
 
 
@@ -143,8 +136,8 @@ class LocalTasks:
                 "Delete it and create a new one to migrate again.",
                 code="TaskEnded",
             )
-        task = self._settled(task)
-        if self._tree.is_worked_on(task):
+        task = self._tree.settled(task)
+        if not is_leaving(self._tree, task):
             return self.show(where, expand=None)
         if task.project.service.state != ServiceState.SUCCEEDED:
             raise ConflictError(
@@ -159,16 +152,6 @@ class LocalTasks:
             mailbox.ask(self._tree.store, task.id, mailbox.RUN)
         spawn(self._tree, task)
         return self.show(where, expand=None)
-
-    def _settled(self, task: TaskRecord) -> TaskRecord:
-        """The task, once a supervisor that has nothing left to do has written its end and gone."""
-        deadline = time.monotonic() + _WIND_DOWN_SECONDS
-        while self._tree.is_worked_on(task) and time.monotonic() < deadline:
-            databases = resources.databases(self._tree.store, task.id)
-            if not all(database.state in _AT_REST for database in databases):
-                break
-            time.sleep(_LOOK_SECONDS)
-        return resources.get_task(self._tree.store, task.id)
 
     def check_name(self, where: TaskAddress) -> Json:
         project = self._tree.project(where.parent)

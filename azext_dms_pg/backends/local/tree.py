@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import InputError, NotFoundError
-from azext_dms_pg.model.states import MigrationState, ServiceState
-from azext_dms_pg.state import resources
+from azext_dms_pg.model.states import MigrationState, ServiceState, TaskState
+from azext_dms_pg.state import mailbox, resources
 from azext_dms_pg.state.locks import is_held
 from azext_dms_pg.state.report import Liveness
 from azext_dms_pg.state.store import Store
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     )
 
 
+# A database in one of these needs no worker any more, for now.
+_AT_REST = frozenset(
+    {state for state in MigrationState if state.is_final} | {MigrationState.VALIDATION_COMPLETE}
+)
+# A supervisor looks at its workers every fifth of a second, and then writes how the task ended.
+_WIND_DOWN_SECONDS = 3.0
+_LOOK_SECONDS = 0.05
 # Workers end and begin in order then: that none is there is nobody's fault.
 _BETWEEN = frozenset({ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.STARTING})
 
@@ -92,12 +100,30 @@ class Tree:
             return Liveness.PAUSED
         return Liveness.DEAD
 
+    def settled(self, task: TaskRecord) -> TaskRecord:
+        """The task, once a supervisor that has nothing left to do has written its end.
+
+        Its databases tell their ends themselves, a moment before: whoever saw all of them may
+        count on the task's having ended as well.
+        """
+        deadline = time.monotonic() + _WIND_DOWN_SECONDS
+        while task.state is TaskState.RUNNING and task.wanted == mailbox.RUN:
+            databases = resources.databases(self.store, task.id)
+            if not all(database.state in _AT_REST for database in databases):
+                break
+            if time.monotonic() > deadline or not self.is_worked_on(task):
+                break
+            time.sleep(_LOOK_SECONDS)
+            task = resources.get_task(self.store, task.id)
+        return resources.get_task(self.store, task.id)
+
     def snapshot(self, task: TaskRecord) -> tuple[TaskSnapshot, Liveness]:
         """Rows and liveness that belong together.
 
         A worker writes its last state before it lets go of its lock, so the locks are asked first
         and the rows are read afterwards: a task seen dead and unfinished really is.
         """
+        task = self.settled(task)
         liveness = self.liveness(task)
         held = {path.name for path in self.directory.run.glob(f"{task.id}.*.lock") if is_held(path)}
         found = resources.snapshot(self.store, resources.get_task(self.store, task.id))

@@ -191,6 +191,8 @@ class Layouts:
 
         :raises SchemaDriftError: they have changed places, or were made anew, since the plan.
         """
+        if not today.names:
+            return {}  # the table is gone, and with it what its names could mean
         planned = {column.name: column.number for column in route.source.columns}
         live = {name: number for number, name in today.names.items() if name is not None}
         for column in relation.columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.asleep import asleep, ends_equal, wake
 from tests.support.databases import Database
 from tests.support.migrate import Mover, Task
 
@@ -202,36 +203,22 @@ def test_a_backlog_older_than_a_table_s_name(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:
     """Renamed on both sides while nobody was at work: what is due came under the old name."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
-    mover.close()
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin=plugin)
     source.run("INSERT INTO other SELECT i FROM generate_series(1, 5) i")
     for database in (source, target):
         database.run("ALTER TABLE other RENAME TO another")
     source.run("DELETE FROM another WHERE id = 2")
-    task.backend.tasks.restart(task.where)
-    task.ready()
-    task.finish()
-    report = task.compare(catalogue_before=None)
-    assert report.clean, report.text
+    ends_equal(task)
 
 
 def test_a_name_in_between_is_not_lost(mover: Mover, source: Database, target: Database) -> None:
     """Nothing tells whose name it was: the table is compared in full at the cutover."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target, source_settings={"plugin": "test_decoding"})
-    task.ready()
-    mover.close()
+    task = asleep(mover, source, target, SCHEMA, "", plugin="test_decoding")
     source.run("ALTER TABLE other RENAME TO between; INSERT INTO between VALUES (1)")
     source.run("DELETE FROM between; INSERT INTO between VALUES (2)")
     source.run("ALTER TABLE between RENAME TO another")
     target.run("INSERT INTO other VALUES (1); ALTER TABLE other RENAME TO another")
-    task.backend.tasks.restart(task.where)
-    task.ready()
+    wake(task)
     task.cutover()
     task.reach("FAILED")
     assert "OldRowsDiffer" in {finding["code"] for finding in task.findings()}
@@ -242,18 +229,29 @@ def test_a_backlog_older_than_a_column_s_name(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:
     """Renamed, and another one came behind it: what is due has neither."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
-    mover.close()
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin=plugin)
     source.run('UPDATE "The Table" SET n = n + 100')
     for database in (source, target):
         database.run('ALTER TABLE "The Table" RENAME n TO m; ALTER TABLE "The Table" ADD o int')
     source.run('UPDATE "The Table" SET o = m WHERE id > 5')
-    task.backend.tasks.restart(task.where)
+    ends_equal(task)
+
+
+def test_a_column_that_came_since_and_has_another_type_now(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """No row tells of it: the catalogues do, at the cutover at the latest."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    task = mover.start(source, target)
     task.ready()
-    task.finish()
+    for database in (source, target):
+        database.run("ALTER TABLE other ADD COLUMN more varchar(30)")
+    source.run("ALTER TABLE other ALTER COLUMN more TYPE varchar(60)")
+    task.cutover()
+    statement = _paused(task)
+    assert "ALTER COLUMN more TYPE character varying(60);" in statement
+    target.run(statement)
+    task.reach("COMPLETE")
     report = task.compare(catalogue_before=None)
     assert report.clean, report.text

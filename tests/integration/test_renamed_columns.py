@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.asleep import asleep, ends_equal
 from tests.support.databases import Database
-from tests.support.migrate import Mover, Task
+from tests.support.migrate import Mover
 
 SCHEMA = "CREATE TABLE t (id int PRIMARY KEY, a int, b int, c text);"
 ROWS = "INSERT INTO t SELECT i, i, i * 100, 'c' FROM generate_series(1, 9) i"
@@ -13,30 +14,12 @@ ROWS = "INSERT INTO t SELECT i, i, i * 100, 'c' FROM generate_series(1, 9) i"
 plugins = pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
 
 
-def _asleep(mover: Mover, source: Database, target: Database, plugin: str) -> Task:
-    """A migration at which nobody is at work, so that changes wait."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
-    mover.close()
-    return task
-
-
-def _ends_equal(task: Task) -> None:
-    task.backend.tasks.restart(task.where)
-    task.ready()
-    task.finish()
-    assert task.compare(catalogue_before=None).clean, task.story()
-
-
 @plugins
 def test_a_name_given_to_another_and_then_one_dropped(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:
     """b is what was called a: its values of then must not become those of now."""
-    task = _asleep(mover, source, target, plugin)
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin=plugin)
     source.run("UPDATE t SET a = a + 1000, b = b + 5 WHERE id < 5; INSERT INTO t VALUES (20, 1, 2)")
     for database in (source, target):
         database.run(
@@ -44,7 +27,7 @@ def test_a_name_given_to_another_and_then_one_dropped(
             "ALTER TABLE t DROP COLUMN a"
         )
     source.run("UPDATE t SET b = b + 1 WHERE id = 7")
-    _ends_equal(task)
+    ends_equal(task)
 
 
 @plugins
@@ -52,7 +35,7 @@ def test_between_two_changes_of_names(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:
     """One column is called as it is now, two others as they were at the beginning."""
-    task = _asleep(mover, source, target, plugin)
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin=plugin)
     first = "ALTER TABLE t RENAME c TO d;"
     swap = "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME x TO b;"
     source.run(first)
@@ -60,16 +43,16 @@ def test_between_two_changes_of_names(
     source.run(swap)
     source.run("UPDATE t SET b = b + 1 WHERE id = 7")
     target.run(first + swap)
-    _ends_equal(task)
+    ends_equal(task)
 
 
 @plugins
 def test_a_delete_by_the_key_s_former_name(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:
-    task = _asleep(mover, source, target, plugin)
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin=plugin)
     source.run("DELETE FROM t WHERE id = 3")
     for database in (source, target):
         database.run("ALTER TABLE t RENAME id TO number")
     source.run("DELETE FROM t WHERE number = 4; INSERT INTO t VALUES (30, 1, 2, 'later')")
-    _ends_equal(task)
+    ends_equal(task)

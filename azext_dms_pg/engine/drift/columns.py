@@ -170,12 +170,14 @@ def _change(
     table: str, column: Column, former_type: str, match: Column, key: tuple[str, ...]
 ) -> Iterator[Step]:
     name = identifier(column.name)
-    if former_type and column.type_name not in {former_type, match.type_name}:
+    # A type that was another one at the beginning has been accepted; one that came since has not.
+    if column.type_name not in {former_type, match.type_name}:
+        was = f"was {former_type} and" if former_type else "has come since and"
         yield Step(
             f"{table} ALTER COLUMN {name} TYPE {column.type_name} USING {name}::{column.type_name};"
             if _needs_using(column, match)
             else f"{table} ALTER COLUMN {name} TYPE {column.type_name};",
-            f"column {column.name} was {former_type} and is {column.type_name} on the source now",
+            f"column {column.name} {was} is {column.type_name} on the source now",
             urgent=False,
         )
     if match.not_null and not column.not_null and match.name not in key:

@@ -233,7 +233,19 @@ class Layouts:
             {each.name: each.number for each in route.source.columns},
             today.names,
             self.numbers_begun(route),
+            self._kin(route),
         )
+
+    def _kin(self, route: Route) -> dict[str, str | None]:
+        """Columns of the beginning as a partition of the same table that was there has them now."""
+        loaded = self._plan.loaded
+        if route.source.oid in loaded:
+            return {}
+        for other in self._plan.routes:
+            if other.label == route.label and other.source.oid in loaded:
+                names = self._look_at_source(other).names
+                return {name: names.get(at) for name, at in self.numbers_begun(other).items()}
+        return {}
 
     def _check_type(
         self,

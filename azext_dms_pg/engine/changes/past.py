@@ -21,6 +21,7 @@ def name_now(
     planned: Mapping[str, int],
     attributes: Mapping[int, str | None],
     begun: Mapping[str, int],
+    kin: Mapping[str, str | None],
 ) -> str | None:
     """What a column of the stream is called now; None when it was dropped.
 
@@ -28,6 +29,8 @@ def name_now(
     :param planned: numbers of the columns when the plan was made.
     :param attributes: the source's columns by number; None is a dropped one.
     :param begun: numbers of the columns when the migration began.
+    :param kin: of a partition that came since: what another one, which was there at the
+        beginning, calls its columns of then. What is done to columns is done to all partitions.
     :raises MigrationError: it cannot be told.
     """
     live = {name for name in attributes.values() if name is not None}
@@ -35,6 +38,8 @@ def name_now(
         return column
     if column in planned:
         return attributes.get(planned[column])
+    if column in kin and (kin[column] is None or kin[column] in live):
+        return kin[column]
     at = stream.index(column)
     before = [name for name in stream[:at] if name in live]
     after = [name for name in stream[at + 1 :] if name in live]

@@ -21,25 +21,34 @@ from azext_dms_pg.errors import MigrationError
     ],
 )
 def test_told(stream: str, attributes: dict[int, str | None], column: str, now: str | None) -> None:
-    assert name_now(column, stream.split(), {}, attributes, {}) == now
+    assert name_now(column, stream.split(), {}, attributes, {}, {}) == now
 
 
 def test_the_plan_knows_numbers() -> None:
     attributes = {1: "id", 2: None, 3: "b", 4: "c"}
-    assert name_now("x", ["id", "x"], {"id": 1, "x": 2}, attributes, {}) is None
-    assert name_now("x", ["id", "x"], {"id": 1, "x": 3}, attributes, {}) == "b"
+    assert name_now("x", ["id", "x"], {"id": 1, "x": 2}, attributes, {}, {}) is None
+    assert name_now("x", ["id", "x"], {"id": 1, "x": 3}, attributes, {}, {}) == "b"
 
 
 def test_the_beginning_is_remembered() -> None:
     attributes = {1: "id", 2: "b", 3: None, 4: "c"}
-    assert name_now("x", ["id", "x"], {}, attributes, {"id": 1, "x": 2}) == "b"
-    assert name_now("x", ["id", "x"], {}, attributes, {"id": 1, "x": 3}) is None
+    assert name_now("x", ["id", "x"], {}, attributes, {"id": 1, "x": 2}, {}) == "b"
+    assert name_now("x", ["id", "x"], {}, attributes, {"id": 1, "x": 3}, {}) is None
+
+
+def test_another_partition_knows() -> None:
+    attributes = {1: "id", 2: None, 3: "b"}
+    assert name_now("x", ["id", "x"], {}, attributes, {}, {"x": None}) is None
+    assert name_now("x", ["id", "x"], {}, attributes, {}, {"x": "b"}) == "b"
+    with pytest.raises(MigrationError):
+        name_now("x", ["id", "x"], {}, attributes, {}, {"x": "not here"})
 
 
 def test_not_told() -> None:
     attributes = {1: "id", 2: None, 3: "b"}
     with pytest.raises(MigrationError):
-        name_now("x", ["id", "x"], {}, attributes, {})
+        name_now("x", ["id", "x"], {}, attributes, {}, {})
     with pytest.raises(MigrationError):
         # A column of that name was there before one that the stream has before it.
-        name_now("x", ["y", "id", "x"], {}, {1: "y", 2: "w", 3: "id", 4: None, 5: "z"}, {"x": 2})
+        attributes = {1: "y", 2: "w", 3: "id", 4: None, 5: "z"}
+        name_now("x", ["y", "id", "x"], {}, attributes, {"x": 2}, {})

@@ -1,27 +1,27 @@
 """Fits tables of the stream to the target as it is now, or says how they do not fit (hazard 23).
 
-Owns a target session of its own that only reads the catalogue. Knows no plugin.
+What the catalogues say is asked by ``present``, what old names mean by ``past``. Knows no plugin.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.changes.layout import Layout, Matching, TargetColumn
-from azext_dms_pg.engine.changes.past import name_now
+from azext_dms_pg.engine.changes.layout import Layout, Matching
+from azext_dms_pg.engine.changes.past import former_names, name_now, remade
+from azext_dms_pg.engine.changes.present import Present
 from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
 from azext_dms_pg.errors import MigrationError
-from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.changes import StreamRelation
-from azext_dms_pg.postgres.connect import connect
-from azext_dms_pg.postgres.relations import Name, ReplicaIdentity
-from azext_dms_pg.postgres.statements import statement
+from azext_dms_pg.postgres.relations import ReplicaIdentity
 
 if TYPE_CHECKING:
+    from azext_dms_pg.engine.changes.layout import TargetColumn
+    from azext_dms_pg.engine.changes.present import SourceTable, TargetTable
     from azext_dms_pg.engine.values import Plan, Route
     from azext_dms_pg.model.connection import Connection
     from azext_dms_pg.postgres.changes import StreamColumn
+    from azext_dms_pg.postgres.relations import Name
 
 # OIDs below are the same on every server: they are assigned by hand, not by initdb or users.
 _FIRST_USER_OID = 16384
@@ -32,10 +32,7 @@ class Layouts:
 
     def __init__(self, plan: Plan, source: Connection, target: Connection) -> None:
         self._plan = plan
-        self._source = source
-        self._target = target
-        self._session: Any = None
-        self._source_session: Any = None
+        self._present = Present(source, target)
 
     def fit(
         self, relation: StreamRelation, route: Route, key: tuple[str, ...] | None = None
@@ -50,30 +47,10 @@ class Layouts:
         :raises BinaryImpossibleError: it fits, but only as text.
         :raises ServerError: a server cannot be asked.
         """
-        table = self._ask(route, relation)
-        today = self._look_at_source(route)
-        former = self._former_names(relation, route, today)
-        picks: dict[int, TargetColumn] = {}
-        for at, column in enumerate(relation.columns):
-            if self._is_computed(route, column.name, today):
-                continue
-            place = former.get(column.name, column.name)
-            if place is None:
-                continue  # dropped, and another one has its name
-            found = table.columns.get(place)
-            if found is None:
-                name = self._name_now(relation, route, column.name, today)
-                if name is None:
-                    continue  # dropped on both sides since
-                found = table.columns.get(name)
-            if found is None:
-                raise _drift(relation, route, f"The target has no column {column.name!r}")
-            if found.generated:
-                if today.lost_expression(found.name, self._plan, route):
-                    raise _drift(relation, route, f"The target still computes {found.name!r}")
-                continue
-            self._check_type(relation, route, column, found, table.formatted[at], today)
-            picks[at] = found
+        table = self._present.target_table(route, relation)
+        if table is None:
+            raise _drift(relation, route, f"The target no longer has the table {route.target.name}")
+        picks = self._pick(relation, route, table)
         picked = tuple(picks.values())
         names = [column.name for column in picked]
         here = {relation.columns[at].name: column.name for at, column in picks.items()}
@@ -104,10 +81,7 @@ class Layouts:
 
         :raises SchemaDriftError: it is a partition, made since, of a table that is migrated.
         """
-        with connect(self._source, "source", "look") as session, translated("source"):
-            query = statement("drift", "ancestors", session.info.server_version)
-            above = {Name(*row) for row in session.execute(query, {"oid": oid}).fetchall()}
-        plan = self._plan
+        plan, above = self._plan, self._present.ancestors(oid)
         roots = {*plan.labels, *plan.empty_roots, *(table.name for table in plan.published)}
         for root in roots & above:
             raise SchemaDriftError(
@@ -119,113 +93,81 @@ class Layouts:
 
     def source_oid(self, name: Name) -> int | None:
         """The source's table that has this name now."""
-        with connect(self._source, "source", "look") as session, translated("source"):
-            query = statement("apply", "oid", session.info.server_version)
-            row = session.execute(query, {"schema": name.schema, "name": name.name}).fetchone()
-        return row[0] if row else None
-
-    def close(self) -> None:
-        for session in (self._session, self._source_session):
-            if session is not None:
-                session.close()
-        self._session = self._source_session = None
-
-    def _ask(self, route: Route, relation: StreamRelation) -> _Table:
-        if self._session is None or self._session.closed:
-            self._session = connect(self._target, "target", "look")
-        session, name = self._session, route.target.name
-        version = session.info.server_version
-        with translated("target", f"looking at {name}"):
-            found = session.execute(
-                statement("apply", "oid", version), {"schema": name.schema, "name": name.name}
-            ).fetchone()
-            if found is None:
-                raise _drift(relation, route, f"The target no longer has the table {name}")
-            oid = {"oid": found[0]}
-            rows = session.execute(statement("apply", "columns", version), oid).fetchall()
-            unique = session.execute(statement("apply", "unique_keys", version), oid).fetchall()
-            types = session.execute(
-                statement("apply", "type_names", version),
-                {
-                    "types": [column.type_oid for column in relation.columns],
-                    "modifiers": [column.modifier for column in relation.columns],
-                },
-            ).fetchall()
-        columns = {
-            row[0]: TargetColumn(
-                row[0], row[1], row[2], row[3], row[4], row[5], row[6] or "OPERATOR(pg_catalog.=)"
-            )
-            for row in rows
-        }
-        return _Table(
-            columns, [frozenset(row[0] or ()) for row in unique], [row[0] for row in types]
-        )
-
-    def _look_at_source(self, route: Route) -> _Today:
-        """The source's columns as they are now; the stream may speak of others."""
-        if self._source_session is None or self._source_session.closed:
-            self._source_session = connect(self._source, "source", "look")
-        session = self._source_session
-        with translated("source", f"looking at {route.source.name}"):
-            query = statement("apply", "source_attributes", session.info.server_version)
-            rows = session.execute(query, {"oid": route.source.oid}).fetchall()
-        return _Today(
-            names={number: name for number, name, _, _ in rows},
-            types={name: type_ for _, name, type_, _ in rows if name is not None},
-            generated=frozenset(name for _, name, _, generated in rows if name and generated),
-        )
-
-    def _is_computed(self, route: Route, column: str, today: _Today) -> bool:
-        """Whether a column of the stream has its values from an expression."""
-        if column in today.types:
-            return column in today.generated
-        return any(had.generated for had in route.source.columns if had.name == column)
-
-    def _former_names(
-        self, relation: StreamRelation, route: Route, today: _Today
-    ) -> dict[str, str | None]:
-        """What the stream's names mean today, where other columns have them since.
-
-        The stream names columns in the order of their numbers, which never change, and leaves
-        out none that was there. None is a column that was dropped.
-
-        :raises SchemaDriftError: they have changed places, or were made anew, since the plan.
-        """
-        if not today.names:
-            return {}  # the table is gone, and with it what its names could mean
-        planned = {column.name: column.number for column in route.source.columns}
-        live = {name: number for number, name in today.names.items() if name is not None}
-        for column in relation.columns:
-            name = column.name
-            before = planned.get(name)
-            if name in live and before is not None and today.names.get(before) != name:
-                raise _drift(relation, route, f"The column {name!r} is another one now")
-        names = [column.name for column in relation.columns]
-        ordinary = {name: number for name, number in live.items() if name not in today.generated}
-        # What the beginning knew by that name, else what has come since.
-        numbers = {**live, **self.numbers_begun(route)}
-        as_begun = all(name in numbers for name in names) and _ascend(numbers, names)
-        # A name that is gone shows that the stream speaks of the past; then another name may
-        # have been given to another column since.
-        past = as_begun and any(name not in live for name in names)
-        if not past and _ascend(live, names) and not _leaves_out(ordinary, names):
-            return {}
-        if not as_begun:
-            raise MigrationError(
-                f"The names of columns of {route.label} have changed places on the source, and "
-                "what the change stream means by them cannot be told.",
-                "Cancel the task and begin anew; change the schema before or after a migration.",
-                code="SchemaUnclear",
-            )
-        return {name: today.names.get(numbers[name]) for name in names}
+        return self._present.source_oid(name)
 
     def numbers_begun(self, route: Route) -> dict[str, int]:
         """Numbers of the columns when the migration began."""
         tables = (table for table in self._plan.begun if table.oid == route.source.oid)
         return {name: number for table in tables for number, (name, _) in table.columns.items()}
 
+    def close(self) -> None:
+        self._present.close()
+
+    def _pick(
+        self, relation: StreamRelation, route: Route, table: TargetTable
+    ) -> dict[int, TargetColumn]:
+        """Places on the target for columns of the stream, by their position there."""
+        today = self._present.source_table(route)
+        former = self._former_names(relation, route, today)
+        picks: dict[int, TargetColumn] = {}
+        for at, column in enumerate(relation.columns):
+            if self._is_computed(route, column.name, today):
+                continue
+            place = former.get(column.name, column.name)
+            if place is None:
+                continue  # dropped, and another one has its name
+            found = table.columns.get(place)
+            if found is None:
+                name = self._name_now(relation, route, column.name, today)
+                if name is None:
+                    continue  # dropped on both sides since
+                found = table.columns.get(name)
+            if found is None:
+                raise _drift(relation, route, f"The target has no column {column.name!r}")
+            if found.generated:
+                if self._lost_expression(route, found.name, today):
+                    raise _drift(relation, route, f"The target still computes {found.name!r}")
+                continue
+            self._check_type(relation, route, column, found, table.formatted[at], today)
+            picks[at] = found
+        return picks
+
+    @staticmethod
+    def _is_computed(route: Route, column: str, today: SourceTable) -> bool:
+        """Whether a column of the stream has its values from an expression."""
+        if column in today.types:
+            return column in today.generated
+        return any(had.generated for had in route.source.columns if had.name == column)
+
+    def _lost_expression(self, route: Route, column: str, today: SourceTable) -> bool:
+        """Whether a column that was generated when it was loaded is an ordinary one now."""
+        loaded = self._plan.loaded.get(route.source.oid)
+        number = next((number for number, name in today.names.items() if name == column), 0)
+        return loaded is not None and number in loaded.generated and column not in today.generated
+
+    def _former_names(
+        self, relation: StreamRelation, route: Route, today: SourceTable
+    ) -> dict[str, str | None]:
+        """:raises SchemaDriftError: since the plan a name has become another column's."""
+        if not today.names:
+            return {}  # the table is gone, and with it what its names could mean
+        names = [column.name for column in relation.columns]
+        planned = {column.name: column.number for column in route.source.columns}
+        other = remade(names, planned, today.names)
+        if other is not None:
+            raise _drift(relation, route, f"The column {other!r} is another one now")
+        former = former_names(names, today.names, today.generated, self.numbers_begun(route))
+        if former is None:
+            raise MigrationError(
+                f"The names of columns of {route.label} have changed places on the source, and "
+                "what the change stream means by them cannot be told.",
+                "Cancel the task and begin anew; change the schema before or after a migration.",
+                code="SchemaUnclear",
+            )
+        return former
+
     def _name_now(
-        self, relation: StreamRelation, route: Route, column: str, today: _Today
+        self, relation: StreamRelation, route: Route, column: str, today: SourceTable
     ) -> str | None:
         return name_now(
             column,
@@ -243,7 +185,7 @@ class Layouts:
             return {}
         for other in self._plan.routes:
             if other.label == route.label and other.source.oid in loaded:
-                names = self._look_at_source(other).names
+                names = self._present.source_table(other).names
                 return {name: names.get(at) for name, at in self.numbers_begun(other).items()}
         return {}
 
@@ -254,7 +196,7 @@ class Layouts:
         column: StreamColumn,
         found: TargetColumn,
         formatted: str | None,
-        today: _Today,
+        today: SourceTable,
     ) -> None:
         before = next((had for had in route.source.columns if had.name == column.name), None)
         now = today.types.get(found.name)
@@ -278,45 +220,6 @@ class Layouts:
             raise BinaryImpossibleError(
                 f"Values of {route.label}.{column.name} cannot be carried in binary form."
             )
-
-
-@dataclass(frozen=True)
-class _Table:
-    """:param formatted: the types the stream speaks of, as SQL; None for those of users."""
-
-    columns: dict[str, TargetColumn]
-    unique: list[frozenset[str]]
-    formatted: list[str | None]
-
-
-@dataclass(frozen=True)
-class _Today:
-    """The source's table as it is now; empty when it is gone.
-
-    :param names: by number; None is a dropped column.
-    """
-
-    names: dict[int, str | None]
-    types: dict[str, str]
-    generated: frozenset[str]
-
-    def lost_expression(self, column: str, plan: Plan, route: Route) -> bool:
-        """Whether a column that was generated when it was loaded is an ordinary one now."""
-        loaded = plan.loaded.get(route.source.oid)
-        number = next((number for number, name in self.names.items() if name == column), 0)
-        return loaded is not None and number in loaded.generated and column not in self.generated
-
-
-def _ascend(numbers: dict[str, int], names: list[str]) -> bool:
-    found = [numbers[name] for name in names if name in numbers]
-    return found == sorted(found)
-
-
-def _leaves_out(numbers: dict[str, int], names: list[str]) -> bool:
-    """Whether columns are missing that were there when the last of these was."""
-    last = max((numbers[name] for name in names if name in numbers), default=0)
-    missing = sum(number < last for name, number in numbers.items() if name not in names)
-    return missing > sum(name not in numbers for name in names)
 
 
 def _key(relation: StreamRelation, route: Route, here: dict[str, str]) -> tuple[str, ...]:

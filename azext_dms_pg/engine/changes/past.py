@@ -1,4 +1,4 @@
-"""Columns the stream still speaks of by names that neither side has any more. Pure.
+"""What the stream's names of columns mean by now, where it speaks of the past. Pure.
 
 A backlog may be older than a DROP or RENAME COLUMN that was run on both sides meanwhile. Columns
 keep their number for ever, new ones come last, and the stream names them in that order; that is
@@ -12,7 +12,45 @@ from typing import TYPE_CHECKING
 from azext_dms_pg.errors import MigrationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+
+def remade(
+    stream: Sequence[str], planned: Mapping[str, int], attributes: Mapping[int, str | None]
+) -> str | None:
+    """A name that has become another column's since the plan was made, if there is one."""
+    live = {name for name in attributes.values() if name is not None}
+    for name in stream:
+        if name in live and name in planned and attributes.get(planned[name]) != name:
+            return name
+    return None
+
+
+def former_names(
+    stream: Sequence[str],
+    attributes: Mapping[int, str | None],
+    generated: Collection[str],
+    begun: Mapping[str, int],
+) -> dict[str, str | None] | None:
+    """What the stream's names mean today, where other columns have them since.
+
+    The stream names columns in the order of their numbers, which never change, and leaves out
+    none that was there but those that are generated. In the answer None is a column that was
+    dropped, and what is left out is called as it was; None for an answer: it cannot be told.
+
+    :param generated: names of today.
+    """
+    live = {name: number for number, name in attributes.items() if name is not None}
+    ordinary = {name: number for name, number in live.items() if name not in generated}
+    # What the beginning knew by that name, else what has come since.
+    numbers = {**live, **begun}
+    as_begun = all(name in numbers for name in stream) and _ascend(numbers, stream)
+    # A name that is gone shows that the stream speaks of the past; then another name may have
+    # been given to another column since.
+    past = as_begun and any(name not in live for name in stream)
+    if not past and _ascend(live, stream) and not _leaves_out(ordinary, stream):
+        return {}
+    return {name: attributes.get(numbers[name]) for name in stream} if as_begun else None
 
 
 def name_now(
@@ -61,6 +99,18 @@ def name_now(
         "Cancel the task and begin anew; change the schema before or after a migration.",
         code="SchemaUnclear",
     )
+
+
+def _ascend(numbers: Mapping[str, int], names: Sequence[str]) -> bool:
+    found = [numbers[name] for name in names if name in numbers]
+    return found == sorted(found)
+
+
+def _leaves_out(numbers: Mapping[str, int], names: Sequence[str]) -> bool:
+    """Whether columns are missing that were there when the last of these was."""
+    last = max((numbers[name] for name in names if name in numbers), default=0)
+    missing = sum(number < last for name, number in numbers.items() if name not in names)
+    return missing > sum(name not in numbers for name in names)
 
 
 def _run(names: Sequence[str], live: set[str]) -> int:

@@ -48,7 +48,7 @@ def test_not_told() -> None:
     attributes = {1: "id", 2: None, 3: "b"}
     with pytest.raises(MigrationError):
         name_now("x", ["id", "x"], {}, attributes, {}, {})
+    # A column of that name was there before one that the stream has before it.
+    attributes = {1: "y", 2: "w", 3: "id", 4: None, 5: "z"}
     with pytest.raises(MigrationError):
-        # A column of that name was there before one that the stream has before it.
-        attributes = {1: "y", 2: "w", 3: "id", 4: None, 5: "z"}
         name_now("x", ["y", "id", "x"], {}, attributes, {"x": 2}, {})

@@ -75,8 +75,8 @@ class Present:
                 },
             ).fetchall()
         columns = {
-            name: TargetColumn(name, *attributes, equals=equals or _EQUALS)
-            for name, *attributes, equals in rows
+            name: TargetColumn(name, oid, type_, identity, generated, base, equals or _EQUALS)
+            for name, oid, type_, identity, generated, base, equals in rows
         }
         return TargetTable(
             columns, [frozenset(row[0] or ()) for row in unique], [row[0] for row in types]

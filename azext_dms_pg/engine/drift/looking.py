@@ -26,7 +26,7 @@ from azext_dms_pg.engine.drift.membership import (
     refreshed,
 )
 from azext_dms_pg.engine.drift.proof import suspects
-from azext_dms_pg.engine.drift.statements import MissingStatement, drift
+from azext_dms_pg.engine.drift.statements import MissingStatement, drift, fingerprint
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.memory import recall, written
 from azext_dms_pg.engine.planning.plan import (
@@ -101,7 +101,7 @@ class Looking:
     def glance(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
         """``look`` if anything has changed on the source since the last one."""
         self._looked = time.monotonic()
-        now = self._ask_fingerprint(source)
+        now = fingerprint(source, "source")
         return [] if now == self._fingerprint else self._look(source, target, plan, now)
 
     def look(self, source: Session, target: Session, plan: Plan) -> list[MissingStatement]:
@@ -111,12 +111,12 @@ class Looking:
 
         :raises BeyondMendingError: a table was replaced, or rows came by another way.
         """
-        return self._look(source, target, plan, self._ask_fingerprint(source))
+        return self._look(source, target, plan, fingerprint(source, "source"))
 
     def _look(
-        self, source: Session, target: Session, plan: Plan, fingerprint: str
+        self, source: Session, target: Session, plan: Plan, print_: str
     ) -> list[MissingStatement]:
-        """:param fingerprint: of what was there before anything is read here."""
+        """:param print_: fingerprint of what was there before anything is read here."""
         self._doubtful.clear()
         memory = self._memory(target)
         self._doubtful.update(self._publication(source, memory, plan))
@@ -142,7 +142,7 @@ class Looking:
             self._sequences(source, target, now, memory)
             self._definitions(source, target, plan, memory)
         # Only a look without anything left to do may be the last one for this state of things.
-        self._fingerprint = "" if missing else fingerprint
+        self._fingerprint = "" if missing else print_
         self._looked = time.monotonic()
         return missing
 
@@ -267,12 +267,6 @@ class Looking:
                 "If the target shall have it, run there, a constraint or trigger after the "
                 f"cutover: {made.statement}",
             )
-
-    def _ask_fingerprint(self, source: Session) -> str:
-        with translated("source", "looking at the catalogue"):
-            query = statement("drift", "fingerprint", source.info.server_version)
-            row = source.execute(query).fetchone()
-        return str(row[0]) if row else ""
 
 
 class _Once:

@@ -18,6 +18,7 @@ from azext_dms_pg.engine.drift.types import type_steps
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
 from azext_dms_pg.postgres.quoting import qualified
+from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     import psycopg
 
     from azext_dms_pg.engine.values import Begun, Plan
+    from azext_dms_pg.postgres.connect import Side
     from azext_dms_pg.postgres.relations import Name, Relation
     from azext_dms_pg.postgres.survey import Survey
 
+# While somebody changes a schema all the time, the last reading has to do; the next one comes soon.
+_READ_AGAIN = 5
 
 Pair: TypeAlias = "tuple[Begun, Relation, Relation | None]"
 """A table of the beginning, what it is on the source now, and its target's."""
@@ -82,7 +86,30 @@ def with_common(
     )
 
 
+def fingerprint(session: psycopg.Connection[Any], side: Side) -> str:
+    """One value for everything whose change may matter here."""
+    with translated(side, "looking at the catalogue"):
+        query = statement("drift", "fingerprint", session.info.server_version)
+        row = session.execute(query).fetchone()
+    return str(row[0]) if row else ""
+
+
 def _read(
+    source: psycopg.Connection[Any], target: psycopg.Connection[Any], plan: Plan
+) -> Catalogues:
+    """Both catalogues, each as it was at one moment.
+
+    No snapshot gives that: functions such as ``pg_get_indexdef`` see what was committed last.
+    """
+    for _ in range(_READ_AGAIN):
+        before = fingerprint(source, "source"), fingerprint(target, "target")
+        both = _read_once(source, target, plan)
+        if before == (fingerprint(source, "source"), fingerprint(target, "target")):
+            break
+    return both
+
+
+def _read_once(
     source: psycopg.Connection[Any], target: psycopg.Connection[Any], plan: Plan
 ) -> Catalogues:
     with translated("source", "reading the catalogue"):

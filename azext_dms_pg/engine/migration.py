@@ -36,7 +36,8 @@ from azext_dms_pg.engine.load.statistics import collect_statistics
 from azext_dms_pg.engine.lookout import Lookout
 from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
 from azext_dms_pg.engine.planning.memory import recall, remember
-from azext_dms_pg.engine.planning.plan import as_loaded, make_plan, resume_plan, with_sparse
+from azext_dms_pg.engine.planning.plan import as_loaded, make_plan, with_sparse
+from azext_dms_pg.engine.planning.resuming import resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.preflight.probe import probe
 from azext_dms_pg.engine.schema_copy import copy_schema

@@ -8,7 +8,8 @@ import pytest
 
 from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
 from azext_dms_pg.engine.planning.memory import recall, remember
-from azext_dms_pg.engine.planning.plan import make_plan, resume_plan
+from azext_dms_pg.engine.planning.plan import make_plan
+from azext_dms_pg.engine.planning.resuming import resume_plan
 from azext_dms_pg.engine.values import Plan
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.model.settings import MigrationSettings

@@ -29,8 +29,8 @@ from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import MissingStatement, drift, fingerprint
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.memory import recall, written
-from azext_dms_pg.engine.planning.plan import (
-    TEST_DECODING,
+from azext_dms_pg.engine.planning.plan import TEST_DECODING
+from azext_dms_pg.engine.planning.resuming import (
     late_sequences,
     newcomers,
     not_migrated,

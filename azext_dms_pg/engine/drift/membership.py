@@ -14,7 +14,7 @@ from azext_dms_pg.engine.apply.bounds import UnclearBoundError
 from azext_dms_pg.engine.apply.leaves import rows_of
 from azext_dms_pg.engine.drift.definitions import known
 from azext_dms_pg.engine.faults import BeyondMendingError
-from azext_dms_pg.engine.planning.plan import detached, follows_roots
+from azext_dms_pg.engine.planning.resuming import detached, follows_roots
 from azext_dms_pg.engine.values import Membership, Place
 from azext_dms_pg.postgres import publication
 from azext_dms_pg.postgres.boundary import translated

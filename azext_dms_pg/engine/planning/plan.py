@@ -8,18 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.faults import BeyondMendingError
-from azext_dms_pg.engine.planning.routing import Standing, route
+from azext_dms_pg.engine.planning.routing import route
 from azext_dms_pg.engine.planning.selection import Leaves, Selection, select
 from azext_dms_pg.engine.values import Begun, Loaded, Plan, Route, SequenceRoute
-from azext_dms_pg.errors import MigrationError
-from azext_dms_pg.postgres.quoting import rename_table
-from azext_dms_pg.postgres.relations import Name, Relation, RelKind, ReplicaIdentity
+from azext_dms_pg.postgres.relations import Name, Relation, ReplicaIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from azext_dms_pg.engine.planning.memory import Memory
+    from azext_dms_pg.engine.planning.routing import Standing
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
     from azext_dms_pg.postgres.survey import Sequence, Survey
@@ -31,7 +28,7 @@ TEST_DECODING = "test_decoding"
 _PUBLICATIONS = 100000
 BINARY_STREAM = 140000
 # First version that publishes a partitioned table together with its partitions, also later ones.
-_PUBLISHED_ROOTS = 130000
+PUBLISHED_ROOTS = 130000
 
 
 def make_plan(
@@ -39,92 +36,14 @@ def make_plan(
 ) -> Plan:
     """Plan the tables selected, as far as the target has a place for them."""
     selection = select(source, database.selected_tables)
-    published = _published(source, selection.leaves, {}, selection.empty_roots)
-    plan = _route_all(source, target, selection, selection.leaves, settings)
+    published = published_by(source, selection.leaves, {}, selection.empty_roots)
+    plan = route_all(source, target, selection, selection.leaves, settings)
     roots = tuple(root.name for root in selection.empty_roots)
     lost = tuple(name for name in roots if name not in target.by_name)
     plan = replace(plan, unrouted=plan.unrouted + lost, empty_roots=roots)
     plugin = settings.plugin or choose_plugin(source, published)
-    begun = tuple(_begun(route_) for route_ in plan.routes)
-    return _complete(plan, plugin, published, begun)
-
-
-def resume_plan(
-    source: Survey,
-    target: Survey,
-    database: DatabaseInput,
-    settings: MigrationSettings,
-    memory: Memory,
-) -> Plan:
-    """The plan of a migration that has begun, seen with today's catalogues.
-
-    The tables are those it began with, whatever they are called now, and the partitions since
-    added to them. Tables created since then are not in its publication; tables dropped since then
-    need nothing more.
-
-    :raises MigrationError: a table was dropped and made anew on the source, so that its changes
-        are not in the stream, or its target is gone.
-    """
-    begun = {table.oid: table for table in memory.tables}
-    roots = _roots(source, memory, begun)
-    leaves = _present(source, memory, begun, roots)
-    selection = select(source, database.selected_tables)
-    standing = _standing(target, memory)
-    plan = _route_all(source, target, selection, leaves, settings, standing)
-    for name in plan.unrouted:
-        former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
-        raise _gone(target, name, former)
-    entries = tuple(begun.get(r.source.oid) or _begun(r) for r in plan.routes)
-    empty = tuple(source.by_name[name] for name in memory.empty_roots if name in source.by_name)
-    plan = replace(
-        plan,
-        empty_roots=memory.empty_roots,
-        loaded=memory.loaded,
-        accepted=memory.accepted,
-        membership=memory.membership,
-    )
-    return _complete(plan, memory.plugin, _published(source, leaves, roots, empty), entries)
-
-
-def not_migrated(source: Survey, database: DatabaseInput, memory: Memory) -> tuple[Name, ...]:
-    """Tables the user's choice covers today, but not the migration: they came too late.
-
-    :raises MigrationError: a table was dropped and made anew on the source.
-    """
-    begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun, _roots(source, memory, begun))
-    carried = {leaf.oid for leaf, _ in leaves}
-    wanted = select(source, database.selected_tables).leaves
-    return tuple(leaf.name for leaf, _ in wanted if leaf.oid not in carried)
-
-
-def late_sequences(
-    source: Survey, target: Survey, database: DatabaseInput, memory: Memory
-) -> tuple[Sequence, ...]:
-    """Sequences the user's choice covers that came since, and that the target does not have.
-
-    Without those of tables that are not migrated either: whoever brings the table brings them.
-    """
-    known = memory.membership.sequences
-    if known is None:
-        return ()
-    begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun, _roots(source, memory, begun))
-    carried = {name for leaf, _ in leaves for name in (leaf.name, *leaf.ancestors)}
-    return tuple(
-        sequence
-        for sequence in selected_sequences(source, select(source, database.selected_tables))
-        if sequence.oid not in known
-        and (sequence.owner is None or sequence.owner[0] in carried)
-        and sequence_counterpart(sequence, target) is None
-    )
-
-
-def newcomers(source: Survey, memory: Memory) -> tuple[tuple[Relation, Name], ...]:
-    """Partitions (with their labels) that were not there when the tables were loaded."""
-    begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun, _roots(source, memory, begun))
-    return tuple(leaf for leaf in leaves if leaf[0].oid not in (memory.loaded or begun))
+    begun = tuple(as_begun(route_) for route_ in plan.routes)
+    return complete(plan, plugin, published, begun)
 
 
 def as_loaded(plan: Plan, files: Mapping[int, int]) -> Plan:
@@ -214,7 +133,7 @@ def sequence_counterpart(sequence: Sequence, target: Survey) -> Sequence | None:
     return owned or target.sequence_by_name.get(sequence.name)
 
 
-def _route_all(
+def route_all(
     source: Survey,
     target: Survey,
     selection: Selection,
@@ -222,6 +141,7 @@ def _route_all(
     settings: MigrationSettings,
     standing: Standing | None = None,
 ) -> Plan:
+    """Find a place on the target for every table; nothing is decided about the stream yet."""
     found = [
         (leaf.name, route(source, target, leaf, label, binary=settings.binary, standing=standing))
         for leaf, label in leaves
@@ -239,20 +159,10 @@ def _route_all(
     )
 
 
-def _standing(target: Survey, memory: Memory) -> Standing:
-    there = {relation.oid: relation for relation in target.relations}
-    goals = {table.oid: there[table.goal] for table in memory.tables if table.goal in there}
-    tops = {
-        table.label: target.by_name.get(goals[table.oid].root, goals[table.oid])
-        for table in memory.tables
-        if table.oid in goals and table.label != table.name
-    }
-    return Standing(goals, tops)
-
-
-def _complete(
+def complete(
     plan: Plan, plugin: str, published: tuple[Relation, ...], begun: tuple[Begun, ...]
 ) -> Plan:
+    """The plan with how its changes will come."""
     binary = (
         plugin == PGOUTPUT
         and plan.source_version >= BINARY_STREAM
@@ -261,135 +171,18 @@ def _complete(
     return replace(plan, plugin=plugin, binary_stream=binary, published=published, begun=begun)
 
 
-def _published(
+def published_by(
     source: Survey, leaves: Leaves, roots: Mapping[Name, Name], empty: Iterable[Relation]
 ) -> tuple[Relation, ...]:
-    if source.server.version < _PUBLISHED_ROOTS:
+    """What the publication names: roots where it can, else each partition by itself."""
+    if source.server.version < PUBLISHED_ROOTS:
         return tuple(leaf for leaf, _ in leaves)
     labels = {label: source.by_name.get(roots.get(label, label), leaf) for leaf, label in leaves}
     return tuple({**{root.name: root for root in empty}, **labels}.values())
 
 
-def _roots(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> dict[Name, Name]:
-    """Partitioned tables that are migrated whole: the name at the beginning, and that of today."""
-    roots = {table.label: table.label for table in begun.values() if table.label != table.name}
-    roots.update((name, name) for name in memory.empty_roots)
-    for relation in source.relations:
-        former = begun.get(relation.oid)
-        if former is None or former.label not in roots or former.label in relation.ancestors:
-            continue
-        if relation.ancestors and former.label not in source.by_name:
-            roots[former.label] = relation.ancestors[-1]
-    # Where partitions were seen to stand, the root is known by more than its name.
-    names = {relation.oid: relation.name for relation in source.relations}
-    for place in memory.membership.places.values():
-        roots[place.label] = names.get(place.above[-1][0], roots.get(place.label, place.label))
-    return roots
-
-
-def _present(
-    source: Survey, memory: Memory, begun: Mapping[int, Begun], roots: Mapping[Name, Name]
-) -> Leaves:
-    """Relations the migration began with, and new partitions of those."""
-    names = {table.name for table in memory.tables}
-    labels = {today: label for label, today in roots.items()}
-    if memory.plugin == PGOUTPUT and source.server.version < _PUBLISHED_ROOTS:
-        # New partitions are not published there; the comparison at the cutover will tell.
-        labels = {}
-    leaves = []
-    for relation in source.relations:
-        above = [name for name in relation.ancestors if name in labels]
-        if relation.oid in begun:
-            former = begun[relation.oid]
-            _check(relation, former.name, names, memory)
-            if former.label != former.name and not above and follows_roots(source, memory):
-                raise detached(relation.name, former.label)
-            leaves.append((relation, former.label))
-        elif above and relation.kind is RelKind.TABLE:
-            _refuse_namesake(memory, relation)
-            if relation.persistence == "p":
-                leaves.append((relation, labels[above[-1]]))
-        elif relation.name in names and not above:
-            raise _replaced(relation.name)
-    leaves.sort(key=lambda leaf: (leaf[1], leaf[0].name))
-    return tuple(leaves)
-
-
-def _check(relation: Relation, former: Name, names: set[Name], memory: Memory) -> None:
-    """:raises BeyondMendingError: the stream does not tell of it any more, or of another too."""
-    if relation.persistence != "p":
-        raise _unlogged(relation.name)
-    reused = relation.name != former and relation.name in names
-    if reused and memory.plugin == TEST_DECODING:
-        raise _reused(relation.name, former)
-
-
-def follows_roots(source: Survey, memory: Memory) -> bool:
-    """Whether the stream brings a partition's changes for as long as it is one."""
-    return memory.plugin == PGOUTPUT and source.server.version >= _PUBLISHED_ROOTS
-
-
-def detached(name: Name, label: Name) -> BeyondMendingError:
-    return BeyondMendingError(
-        f"{name} is not a partition of {label} any more on the source: since it was detached the "
-        f"change stream does not bring its changes, and the target still has its rows in {label}.",
-        "Attach it again on the source (its table is then compared in full at the cutover), or "
-        "drop it there if nobody needs it; then run az dms project task restart. Or cancel the "
-        "task and begin anew.",
-        code="PartitionDetached",
-    )
-
-
-def _refuse_namesake(memory: Memory, relation: Relation) -> None:
-    """A stream that has names alone may speak of a new partition, or of a former one."""
-    names = {table.oid: table.name for table in memory.tables}
-    names.update((oid, place.name) for oid, place in memory.membership.places.items())
-    names.pop(relation.oid, None)
-    if memory.plugin == TEST_DECODING and relation.name in names.values():
-        raise _replaced(relation.name, "cannot be told from those to the former one")
-
-
-def _replaced(name: Name, why: str = "are not in this migration's stream") -> BeyondMendingError:
-    return BeyondMendingError(
-        f"Table {name} was replaced on the source (dropped and created anew, or another one got "
-        f"its name); changes to the new table {why}.",
-        "Cancel the task and begin anew.",
-        code="SourceTableReplaced",
-    )
-
-
-def _reused(name: Name, former: Name) -> BeyondMendingError:
-    return BeyondMendingError(
-        f"{name} on the source is not the table it was when the migration began: the name now "
-        f"belongs to the table that was {former} then. The stream of test_decoding knows tables "
-        "by their names alone, so that from one moment on rows are of another table.",
-        "The source is untouched; go on using it. Cancel the task and begin anew; a role that may "
-        "create a publication gets a stream (pgoutput) that tells such tables apart.",
-        code="SourceNameReused",
-    )
-
-
-def _unlogged(name: Name) -> BeyondMendingError:
-    return BeyondMendingError(
-        f"Table {name} is not permanent on the source any more: changes to it are not in the WAL.",
-        "Cancel the task and begin anew; make the table LOGGED before, if it is to be migrated.",
-        code="SourceTableUnlogged",
-    )
-
-
-def _gone(target: Survey, name: Name, former: Name) -> MigrationError:
-    if former in target.by_name:
-        message = f"Table {former} is called {name} on the source now, but not on the target."
-        action = f"Run on the target, then the task goes on by itself: {rename_table(former, name)}"
-    else:
-        message = f"The target has no table {name} any more."
-        action = (
-            "Create it as it is on the source, and the task goes on by itself; or cancel the task."
-        )
-    return MigrationError(message, action, code="TargetTableMissing")
-
-
-def _begun(route_: Route) -> Begun:
+def as_begun(route_: Route) -> Begun:
+    """What is remembered of a table from the beginning of its migration."""
     return Begun(
         oid=route_.source.oid,
         name=route_.source.name,

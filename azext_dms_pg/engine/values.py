@@ -55,6 +55,8 @@ class Begun:
     :param goal: OID of the target's table at that time; 0 when it is not known.
     :param goal_columns: name → ``attnum`` of its columns, to tell what has been done there since.
     :param common: what refused rows on both sides alike, as the target calls it.
+    :param identity: ``attnum`` of the columns the replica identity wrote, in ascending order; empty
+        for whole rows, for none, and where it is not known.
     """
 
     oid: int
@@ -64,6 +66,7 @@ class Begun:
     goal: int = 0
     goal_columns: dict[str, int] = field(default_factory=dict)
     common: frozenset[str] = frozenset()
+    identity: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -107,3 +107,10 @@ class Relation:
     def stored_columns(self) -> tuple[Column, ...]:
         """Columns whose values travel: everything that is not generated."""
         return tuple(column for column in self.columns if not column.generated)
+
+    @property
+    def identity_numbers(self) -> tuple[int, ...]:
+        """``attnum`` of the ``identity_key``, in ascending order."""
+        return tuple(
+            sorted(column.number for column in self.columns if column.name in self.identity_key)
+        )

@@ -56,3 +56,31 @@ def test_a_delete_by_the_key_s_former_name(
         database.run("ALTER TABLE t RENAME id TO number")
     source.run("DELETE FROM t WHERE number = 4; INSERT INTO t VALUES (30, 1, 2, 'later')")
     ends_equal(task)
+
+
+@plugins
+def test_a_key_s_name_that_nobody_remembers(
+    mover: Mover, source: Database, target: Database, plugin: str
+) -> None:
+    """Neither that of the beginning nor that of today, and the first word is a DELETE."""
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin=plugin)
+    source.run("ALTER TABLE t RENAME id TO between; DELETE FROM t WHERE between = 3")
+    source.run("ALTER TABLE t RENAME between TO number; UPDATE t SET a = 7 WHERE number = 4")
+    target.run("ALTER TABLE t RENAME id TO number")
+    ends_equal(task)
+
+
+def test_a_key_s_name_that_cannot_be_told(mover: Mover, source: Database, target: Database) -> None:
+    """The replica identity is another one by now, so it does not say whose name that was."""
+    task = asleep(mover, source, target, SCHEMA, ROWS, plugin="test_decoding")
+    source.run("ALTER TABLE t RENAME id TO between; DELETE FROM t WHERE between = 3")
+    for database in (source, target):
+        database.run(
+            "ALTER TABLE t ALTER COLUMN b SET NOT NULL; CREATE UNIQUE INDEX i ON t (b);"
+            "ALTER TABLE t REPLICA IDENTITY USING INDEX i"
+        )
+    source.run("ALTER TABLE t RENAME between TO number")
+    target.run("ALTER TABLE t RENAME id TO number")
+    task.backend.tasks.restart(task.where)
+    task.reach("FAILED")
+    assert "SchemaUnclear" in {finding["code"] for finding in task.findings()}

@@ -100,6 +100,12 @@ class Layouts:
         tables = (table for table in self._plan.begun if table.oid == route.source.oid)
         return {name: number for table in tables for number, (name, _) in table.columns.items()}
 
+    def identity_throughout(self, route: Route) -> tuple[int, ...]:
+        """Numbers of the columns the replica identity writes; none if it was another one once."""
+        now = route.source.identity_numbers
+        begun = (table.identity for table in self._plan.begun if table.oid == route.source.oid)
+        return now if now == next(begun, ()) else ()
+
     def close(self) -> None:
         self._present.close()
 

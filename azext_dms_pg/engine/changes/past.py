@@ -14,6 +14,8 @@ from azext_dms_pg.errors import MigrationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from azext_dms_pg.postgres.relations import Name
+
 
 def remade(
     stream: Sequence[str], planned: Mapping[str, int], attributes: Mapping[int, str | None]
@@ -93,9 +95,15 @@ def name_now(
     # Nothing was dropped there; and what has come since stands behind all that the stream knows.
     if None not in between and (not after or len(between) == len(unknown)):
         return between[unknown.index(column)]
-    raise MigrationError(
-        f"The change stream names a column {column!r} that the source no longer has, and whether "
-        "it was dropped or renamed cannot be told.",
+    raise unclear(column)
+
+
+def unclear(column: str, table: Name | None = None) -> MigrationError:
+    """The end of a migration whose stream speaks of a past that nobody remembers."""
+    of = f" of {table}" if table is not None else ""
+    return MigrationError(
+        f"The change stream names a column {column!r}{of} that the source no longer has, and "
+        "whether it was dropped or renamed cannot be told.",
         "Cancel the task and begin anew; change the schema before or after a migration.",
         code="SchemaUnclear",
     )

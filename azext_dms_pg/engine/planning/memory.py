@@ -57,6 +57,7 @@ def written(memory: Memory) -> str:
             "goal": table.goal,
             "goal_columns": table.goal_columns,
             "common": sorted(table.common),
+            "identity": table.identity,
         }
         for table in memory.tables
     ]
@@ -95,6 +96,7 @@ def recall(text: str) -> Memory:
                 goal=table.get("goal", 0),
                 goal_columns=table.get("goal_columns", {}),
                 common=frozenset(table.get("common", ())),
+                identity=tuple(table.get("identity", ())),
             )
             for table in kept["tables"]
         ),

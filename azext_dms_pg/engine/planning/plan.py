@@ -192,4 +192,5 @@ def as_begun(route_: Route) -> Begun:
         },
         goal=route_.target.oid,
         goal_columns={column.name: column.number for column in route_.target.columns},
+        identity=route_.source.identity_numbers,
     )

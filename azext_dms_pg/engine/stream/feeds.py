@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from azext_dms_pg.engine.changes.batch import Change, Emptied, Operation
 from azext_dms_pg.engine.changes.interpret import make_change
 from azext_dms_pg.engine.changes.layout import Layout, Matching
+from azext_dms_pg.engine.changes.past import unclear
 from azext_dms_pg.engine.faults import BinaryImpossibleError
 from azext_dms_pg.errors import ProtocolError
 from azext_dms_pg.postgres import pgoutput, test_decoding
@@ -294,7 +295,7 @@ class TextFeed:
         elif layout is None or not _names(change.old) <= {
             column.name for column in layout.relation.columns
         }:
-            names = self._names_then(route, _names(change.old))
+            names = self._names_then(route, change.old or [])
         if layout is None or (
             names is not None and names != tuple(each.name for each in layout.relation.columns)
         ):
@@ -312,15 +313,22 @@ class TextFeed:
             self._by_key[layout, written] = found
         return found
 
-    def _names_then(self, route: Route, written: frozenset[str]) -> tuple[str, ...]:
+    def _names_then(self, route: Route, old: list[TextColumn]) -> tuple[str, ...]:
         """Today's columns; those it writes as it calls them, for it may be older than a rename."""
-        today = {column.name for column in route.source.columns}
-        former = {
-            number: name
-            for name, number in self._layouts.numbers_begun(route).items()
-            if name in written - today
-        }
-        return tuple(former.get(column.number, column.name) for column in route.source.columns)
+        today = {column.number: column.name for column in route.source.columns}
+        written = [column.name for column in old if column.name not in today.values()]
+        begun = self._layouts.numbers_begun(route)
+        called = today | {begun[name]: name for name in written if name in begun}
+        between = [name for name in written if name not in begun]
+        if between:
+            # Names of neither now nor then. The identity, as long as it is the same, is written
+            # whole and in the order of its numbers.
+            identity = self._layouts.identity_throughout(route)
+            nameless = [at for at in identity if called.get(at) not in _names(old)]
+            if len(nameless) != len(between):
+                raise unclear(between[0], route.label)
+            called |= dict(zip(nameless, between, strict=True))
+        return tuple(called[number] for number in today)
 
 
 def _names(columns: list[TextColumn] | None) -> frozenset[str]:

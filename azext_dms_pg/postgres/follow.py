@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 # than the work; with a low-water mark the kernel wakes us for 64 kB, or we look after TICK.
 # Measured: 8.3 s to receive 584,000 TPC-B changes without, 3.6 s with it.
 _LOW_WATER = 65536
+# Where the source is near, a small window makes its kernel gather messages instead of sending each
+# by itself, which took the walsender up to three times as long for the same stream. Bytes; at the
+# longest round trip that counts as near (microseconds) it still lets 400 MB a second through.
+_NEAR_WINDOW = 131072
+_NEAR = 300
+# struct tcp_info in linux/tcp.h: eight bytes of flags, and tcpi_rtt is the sixteenth number.
+_ROUND_TRIP = struct.Struct("=68xI")
 _WORTH_READING_ON = 8192
 _MESSAGES_SINCE = 90600
 # Frames handed out at once: enough to make the call cheap, little enough to stay responsive.
@@ -83,10 +91,13 @@ class ReplicationStream:
         talk = Talk(self._connection, "source", pace)
         talk.send(command.as_bytes(self._connection))
         talk.expect(ExecStatus.COPY_BOTH)
+        # Where a system has no such thing, every message is sent and wakes us, as always.
         with (
             suppress(OSError, AttributeError),
             socket.socket(fileno=_duplicate(self._pgconn.socket)) as wire,
         ):
+            if _round_trip(wire) < _NEAR:
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NEAR_WINDOW)
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _LOW_WATER)
 
     @property
@@ -247,6 +258,14 @@ class WalEnd:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _round_trip(wire: socket.socket) -> int:
+    """Microseconds, as the kernel has measured them; 0 where it tells none (a Unix socket)."""
+    if wire.family == socket.AF_UNIX:
+        return 0
+    told = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ROUND_TRIP.size)
+    return int(_ROUND_TRIP.unpack(told)[0])
 
 
 def _duplicate(descriptor: int) -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from azext_dms_pg.engine.load.budget import Budget
 from azext_dms_pg.engine.load.lane import Ends, Lane
 from azext_dms_pg.engine.load.measure import check_unchanged, measure, wal_position
+from azext_dms_pg.engine.load.nudge import Nudge
 from azext_dms_pg.engine.load.parts import Unit, cut
 from azext_dms_pg.engine.load.tally import Flight, Tally
 from azext_dms_pg.engine.values import LoadProgress, Plan, SnapshotHandle
@@ -92,7 +93,8 @@ def load(  # noqa: PLR0913, PLR0917 - the conductor hands over all it knows
         streams=settings.parallel_tables,
     )
     job = _Job(ends, units, settings, copiers, finished)
-    job.run(report, stopping)
+    with Nudge(target):
+        job.run(report, stopping)
     by_block = {
         part.route.source.oid for unit in units for part in unit.parts if part.column == "ctid"
     }

@@ -116,7 +116,8 @@ class Membership:
     :param places: by OID, for every partition that came since too.
     :param published: None where there is no publication.
     :param sequences: OIDs of all there were; None when that is not known.
-    :param definitions: OIDs of constraints, indexes, defaults and triggers; None: not known.
+    :param definitions: OIDs of constraints, indexes, defaults and triggers, and numbers below them
+        for columns that are NOT NULL; None: not known.
     """
 
     places: dict[int, Place] = field(default_factory=dict)

@@ -20,6 +20,8 @@ CREATE INDEX late_a ON t (a);
 CREATE INDEX late_p ON p (a);
 ALTER TABLE t ADD CONSTRAINT late_check CHECK (b < 100);
 ALTER TABLE t ALTER b SET DEFAULT 7;
+ALTER TABLE t ALTER b SET NOT NULL;
+ALTER TABLE p ALTER a SET NOT NULL;
 CREATE TRIGGER late_trigger BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();
 """
 
@@ -47,6 +49,8 @@ def test_with_its_statement(
         "public.p.late_p",
         "public.t.late_check",
         "public.t.b",
+        "public.t.b (NOT NULL)",
+        "public.p.a (NOT NULL)",
         "public.t.late_trigger",
     }
     for advice in told.values():

@@ -311,33 +311,48 @@ select n.nspname::text, c.relname::text, c.relispartition
 
 -- name: definitions
 -- What was declared at tables themselves: constraints, indexes, defaults, triggers; as statements.
-select d.oid::int8 as oid,
+select d.oid,
        n.nspname::text as schema,
        c.relname::text || '.' || d.name as name,
        d.text || ';' as statement
   from (
-    select k.oid, k.conrelid as relation, k.conname::text as name,
+    select k.oid::int8 as oid, k.conrelid as relation, k.conname::text as name,
            format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', k.conrelid::regclass, k.conname,
                   pg_get_constraintdef(k.oid)) as text
       from pg_constraint k
-     where k.contype in ('c', 'f', 'n', 'p', 'u', 'x')
+     where k.contype in ('c', 'f', 'p', 'u', 'x')
        and k.coninhcount = 0
     union all
-    select i.indexrelid, i.indrelid, x.relname::text, pg_get_indexdef(i.indexrelid)
+    -- Before 18 it has no object of its own; the number made of its column is below all OIDs.
+    select -(a.attrelid::int8 * 2048 + a.attnum), a.attrelid, a.attname::text || ' (NOT NULL)',
+           format('ALTER TABLE %%s ALTER COLUMN %%I SET NOT NULL', a.attrelid::regclass, a.attname)
+      from pg_attribute a
+      join pg_class t on t.oid = a.attrelid and t.relkind in ('r', 'p')
+     where a.attnotnull
+       and a.attnum > 0
+       and not a.attisdropped
+       and not exists (select from pg_constraint k where k.conrelid = a.attrelid
+                                                     and k.contype = 'p'
+                                                     and a.attnum = any(k.conkey))
+       and not exists (select from pg_inherits h
+                         join pg_attribute p on p.attrelid = h.inhparent
+                        where h.inhrelid = a.attrelid and p.attname = a.attname and p.attnotnull)
+    union all
+    select i.indexrelid::int8, i.indrelid, x.relname::text, pg_get_indexdef(i.indexrelid)
       from pg_index i
       join pg_class x on x.oid = i.indexrelid
      where not exists (select from pg_constraint k where k.conindid = i.indexrelid
                                                      and k.contype in ('p', 'u', 'x'))
        and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
     union all
-    select e.oid, e.adrelid, a.attname::text,
+    select e.oid::int8, e.adrelid, a.attname::text,
            format('ALTER TABLE %%s ALTER COLUMN %%I SET DEFAULT %%s', e.adrelid::regclass,
                   a.attname, pg_get_expr(e.adbin, e.adrelid))
       from pg_attrdef e
       join pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
      where a.attgenerated = ''                                      -- since 12
     union all
-    select t.oid, t.tgrelid, t.tgname::text, pg_get_triggerdef(t.oid)
+    select t.oid::int8, t.tgrelid, t.tgname::text, pg_get_triggerdef(t.oid)
       from pg_trigger t
      where not t.tgisinternal
        and t.tgparentid = 0                                         -- since 13

@@ -1,4 +1,4 @@
-"""Errors of the change stream that the conductor tells apart."""
+"""What stages tell the conductor by an exception: faults it tells apart, and none at all."""
 
 from __future__ import annotations
 
@@ -98,3 +98,7 @@ class BinaryImpossibleError(DmsPgError):
     """A table came to need text; the follower opens the stream again without binary values."""
 
     code = "BinaryImpossible"
+
+
+class GoOnError(DmsPgError):
+    """Not a failure: the stage asks to be entered again from the top."""

@@ -22,21 +22,15 @@ import psycopg
 
 from azext_dms_pg.engine.board import Board
 from azext_dms_pg.engine.cutover import finishing
-from azext_dms_pg.engine.deferral import IndexBuilder, defer, restore_indexes
 from azext_dms_pg.engine.drift.looking import Looking
-from azext_dms_pg.engine.drift.membership import take
-from azext_dms_pg.engine.drift.proof import files_of, reading
 from azext_dms_pg.engine.drift.statements import drift, with_common
 from azext_dms_pg.engine.ending import ends
+from azext_dms_pg.engine.faults import GoOnError
 from azext_dms_pg.engine.following import Following
-from azext_dms_pg.engine.load import load
-from azext_dms_pg.engine.load.budget import Budget
-from azext_dms_pg.engine.load.parts import source_oid
-from azext_dms_pg.engine.load.statistics import collect_statistics
+from azext_dms_pg.engine.loading import Loading, filled
 from azext_dms_pg.engine.lookout import Lookout
-from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
 from azext_dms_pg.engine.planning.memory import recall, remember
-from azext_dms_pg.engine.planning.plan import as_loaded, make_plan, with_sparse
+from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.planning.resuming import resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.preflight.probe import probe
@@ -61,7 +55,6 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Plan
     from azext_dms_pg.model.finding import Finding
     from azext_dms_pg.postgres.checkpoint import Checkpoint
-    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.state.progress import Journal
 
 log = logging.getLogger("azext_dms_pg")
@@ -139,7 +132,7 @@ class Migration:
                     self._journal.not_ready("the servers are tried again")
                     self._journal.problem(failure.message, failure.action)
                 self._requests.sleep(_wait(attempt))
-            except _GoOnError as again:
+            except GoOnError as again:
                 attempt = 0
                 log.info("%s", again.message)
             else:
@@ -167,13 +160,15 @@ class Migration:
                 found = self._begin(source, target, plan)
             plan = self._replan(source, target, found)
             self._journal.problem("", "")
+            assert self._board is not None  # noqa: S101 - set by run
+            loading = Loading(self._job, self._journal, self._board, self._requests)
             if found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
-                self._load_what_is_there(source, target, plan)
-                raise _GoOnError("the full load is done")
-            self._tell_loaded(target, plan)
+                loading.load(source, target, plan)
+                raise GoOnError("the full load is done")
+            loading.tell_loaded(target, plan)
             if found.phase == checkpoint.INDEXING:
-                self._index()
-                raise _GoOnError("the indexes are built")
+                loading.index()
+                raise GoOnError("the indexes are built")
             if found.phase == checkpoint.LOADED:
                 self._follow(source, target, plan)
                 # Columns may have come meanwhile; what is compared now is compared whole.
@@ -249,7 +244,7 @@ class Migration:
         with target.transaction():
             checkpoint.install(target)
             checkpoint.begin(target, begun)
-            checkpoint.note_filled(target, self._job.id, _filled(plan))
+            checkpoint.note_filled(target, self._job.id, filled(plan))
         return begun
 
     def _replan(self, source: Session, target: Session, found: Checkpoint) -> Plan:
@@ -266,123 +261,6 @@ class Migration:
         surveys = survey(source), survey(target)
         return resume_plan(*surveys, self._job.database, self._job.settings, recall(found.plan))
 
-    def _load_what_is_there(self, source: Session, target: Session, plan: Plan) -> None:
-        """The load; without a table that was dropped meanwhile it begins anew."""
-        try:
-            self._load(source, target, plan)
-        except ServerError as failure:
-            if failure.sqlstate != _UNDEFINED_TABLE or as_planned(source, plan):
-                raise
-            raise _GoOnError("a table was dropped on the source") from failure
-
-    def _load(self, source: Session, target: Session, plan: Plan) -> None:
-        """Copy all tables from the snapshot of a new slot; begins anew whatever stood before."""
-        job, journal = self._job, self._journal
-        journal.state(MigrationState.INITIALIZING, "creating publication, slot and snapshot")
-        assert self._board is not None  # noqa: S101 - set by run
-        if not plan.published:
-            raise MigrationError(
-                "Every table that was to be migrated has been dropped on the source.",
-                "Cancel the task, and begin another one if there is anything to migrate.",
-                code="NothingToMigrate",
-            )
-        self._board.forget_load()
-        journal.reset_tables(_tables(plan))
-        self._await_columns(source, target, plan)
-        replication.drop_slot(source, job.source_object)
-        defer(target, plan, job.id, job.settings)
-        with target.transaction():
-            # A partition made since the beginning may have brought another table to fill.
-            checkpoint.note_filled(target, job.id, _filled(plan))
-            checkpoint.empty_filled(target, job.id)
-        published = None
-        if plan.plugin == "pgoutput":
-            published = publication.create(source, job.source_object, plan.published)
-        stopping, settings = self._requests.stopping, job.settings
-        with (
-            # Ends after the slot's session: an index under way must not hold the snapshot.
-            IndexBuilder(target, job.target, job.id, settings.index_jobs, stopping) as builder,
-            replication.create_slot(
-                job.source,
-                job.source_object,
-                plan.plugin,
-                self._waiting_for_slot,
-                self._requests.check,
-            ) as session,
-        ):
-            if not as_planned(source, plan):
-                raise _GoOnError("the source's tables changed while the slot was made")
-            handle = session.handle
-            with reading(job, handle.snapshot) as frozen:
-                plan = as_loaded(plan, files_of(frozen, plan))
-                plan = replace(plan, membership=take(frozen, target, plan, published))
-            with target.transaction():
-                checkpoint.start_load(target, job.id, handle.consistent_lsn)
-                checkpoint.keep_plan(target, job.id, remember(plan))
-            journal.state(MigrationState.RUNNING, "copying the tables")
-            sparse = load(
-                plan,
-                handle,
-                job.source,
-                job.target,
-                job.id,
-                settings,
-                Budget(job.slots, settings.parallel_tables),
-                self._board.load,
-                stopping,
-                builder.loaded,
-            )
-            self._requests.check()
-            # Hours may have passed: what we hold of the target may be long dead, and must not
-            # cost the load. From here on the snapshot is not needed any more.
-            with connect(job.target, "target") as fresh, fresh.transaction():
-                checkpoint.keep_plan(fresh, job.id, remember(with_sparse(plan, sparse)))
-                checkpoint.set_phase(fresh, job.id, checkpoint.INDEXING)
-            journal.state(MigrationState.RUNNING, "building indexes")
-
-    def _tell_loaded(self, target: Session, plan: Plan) -> None:
-        """The board's last word on the load may have died with its worker; the target knows."""
-        labels = {route.source.oid: route.label for route in plan.routes}
-        loaded = {(label.schema, label.name): [0, 0] for label in plan.labels}
-        for part, (rows, size) in checkpoint.loaded_parts(target, self._job.id).items():
-            label = labels.get(source_oid(part))
-            if label is not None:
-                sums = loaded[label.schema, label.name]
-                sums[0] += rows
-                sums[1] += size
-        self._journal.loaded(loaded)
-
-    def _index(self) -> None:
-        """Build what was put off for the load, so that the stream finds its keys."""
-        job = self._job
-        self._journal.state(MigrationState.RUNNING, "building indexes")
-        with connect(job.target, "target") as target:
-            restore_indexes(target, job.target, job.id, job.settings, self._requests.stopping)
-            self._requests.check()
-            collect_statistics(job.target, job.id, job.settings.index_jobs, self._requests.stopping)
-            checkpoint.set_phase(target, job.id, checkpoint.LOADED)
-
-    def _await_columns(self, source: Session, target: Session, plan: Plan) -> None:
-        """Wait for columns the source got since the beginning: their values would be lost."""
-        if not unplaced(plan):
-            return
-        while missing := [item for item in drift(source, target, plan) if item.urgent]:
-            self._journal.problem(
-                "The source's schema has changed since the task began; the target lacks it.",
-                "Run on the target, then the task goes on by itself: "
-                + " ".join(item.statement for item in missing),
-            )
-            self._requests.sleep(_DRIFT_POLL_SECONDS)
-        self._journal.problem("", "")
-        raise _GoOnError("the target's tables were changed; looking at them again")
-
-    def _waiting_for_slot(self, blockers: str) -> None:
-        self._journal.problem(
-            f"The slot cannot become consistent before these transactions end: {blockers}.",
-            "Let them end, or end them on the source with pg_terminate_backend; prepared ones "
-            "with COMMIT PREPARED or ROLLBACK PREPARED.",
-        )
-
     def _follow(self, source: Session, target: Session, plan: Plan) -> None:
         """Apply what was committed since the snapshot until the cutover's fence has passed."""
         assert self._board is not None  # noqa: S101 - set by run
@@ -392,7 +270,7 @@ class Migration:
             self._job, plan, self._journal, self._board, self._requests, self._looking
         )
         if not following.until_cutover(source, target):
-            raise _GoOnError("the target's tables were changed; looking at them again")
+            raise GoOnError("the target's tables were changed; looking at them again")
         checkpoint.set_phase(target, self._job.id, checkpoint.CUTOVER)
 
     def _finish(self, source: Session, target: Session, plan: Plan) -> None:
@@ -407,20 +285,12 @@ class Migration:
         finishing.close_command(self._requests)
 
 
-class _GoOnError(DmsPgError):
-    """Not a failure: the stage asks to be entered again from the top."""
-
-
 def _worth_another_try(failure: DmsPgError) -> bool:
     if isinstance(failure, ServerError):
         return failure.retryable
     # A lost snapshot cannot be had again, but the load can begin anew with another slot.
     # A table with another name on the source is waited for, as it is while changes are followed.
     return failure.code in {"StateDiskFull", "SnapshotLost", "TargetTableMissing"}
-
-
-def _filled(plan: Plan) -> set[tuple[Name, bool]]:
-    return {(route.target.name, route.only) for route in plan.routes}
 
 
 def _wait(attempt: int) -> float:
@@ -431,13 +301,3 @@ def _wait(attempt: int) -> float:
 def _version(session: Session) -> str:
     number = session.info.server_version
     return f"{number // 10000}.{number % 10000}"
-
-
-def _tables(plan: Plan) -> list[tuple[str, str, str, int]]:
-    """The tables the user is told about: name, format of the load, bytes on the source."""
-    found: dict[tuple[str, str], tuple[bool, int]] = {}
-    for route in plan.routes:
-        key = (route.label.schema, route.label.name)
-        binary, size = found.get(key, (True, 0))
-        found[key] = binary and route.binary, size + route.source.bytes
-    return [(*key, "binary" if binary else "text", size) for key, (binary, size) in found.items()]

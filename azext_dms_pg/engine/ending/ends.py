@@ -33,7 +33,8 @@ def fail(job: Job, journal: Journal, requests: Requests, error: DmsPgError, *, b
     command = requests.cutover()
     if command is not None:
         requests.set_cutover(command, CommandState.FAILED, error.message)
-    kept = undo.keeps_slot(job)
+    # What another worker is at work with is his.
+    kept = error.code != "WorkerAlreadyRunning" and undo.keeps_slot(job)
     journal.state(
         MigrationState.FAILED,
         f"{error.message} The slot {job.source_object} on the source is kept, so that restart can "
@@ -45,6 +46,11 @@ def fail(job: Job, journal: Journal, requests: Requests, error: DmsPgError, *, b
 
 def cancel(job: Job, journal: Journal, requests: Requests) -> None:
     """Take everything back, and say what could not be."""
+    conflict = undo.refusal(job)
+    if conflict is not None:
+        journal.event("error", conflict.code, message=conflict.message, action=conflict.action)
+        journal.state(MigrationState.FAILED, conflict.message)
+        return
     journal.state(MigrationState.CANCELLING, "removing what the migration made")
     _release_source(job, journal, requests)
     leftovers = undo.undo(job)

@@ -30,6 +30,18 @@ _PAUSE_SECONDS = 1.0
 Session = psycopg.Connection[Any]
 
 
+def refusal(job: Job) -> ConflictError | None:
+    """Why nothing may be touched on either side: another worker holds the migration's lock.
+
+    A target that cannot be asked holds nobody up.
+    """
+    try:
+        with connect(job.target, "target", f"control {job.owner}") as target:
+            return None if checkpoint.take_lock(target, job.id) else _conflict(job)
+    except (DmsPgError, psycopg.Error):
+        return None
+
+
 def undo(job: Job) -> tuple[Leftover, ...] | None:
     """Bring both servers back to how they were before the task.
 
@@ -62,19 +74,30 @@ def keeps_slot(job: Job) -> bool:
     """Whether a failed migration still needs its slot; one that does not is dropped here.
 
     Before the load is done a restart makes a new slot anyway, so the old one would only hold the
-    source's WAL back.
+    source's WAL back. While somebody else drives the migration the slot is his.
     """
     try:
-        with connect(job.target, "target", "look") as target:
+        with connect(job.target, "target", f"control {job.owner}") as target:
+            if not checkpoint.take_lock(target, job.id):
+                return True
             found = checkpoint.read(target, job.id)
-        if found is None or found.phase in (checkpoint.PREPARED, checkpoint.LOADING):
+            if found is not None and found.phase not in (checkpoint.PREPARED, checkpoint.LOADING):
+                return True
             with connect(job.source, "source", "tidy") as source:
                 replication.drop_slot(source, job.source_object)
-            return False
     except (DmsPgError, psycopg.Error):
         # Nobody to ask: say that it may be there.
         return True
-    return True
+    return False
+
+
+def _conflict(job: Job) -> ConflictError:
+    return ConflictError(
+        "Nothing was cleaned up: another worker drives this migration, it holds the lock on the "
+        f"target database {job.target.database!r}.",
+        "Let it go on; or end it, then cancel again.",
+        code="WorkerAlreadyRunning",
+    )
 
 
 def _persist(
@@ -107,12 +130,7 @@ def _clean_target(job: Job, not_restored: list[Finding]) -> bool:
     """
     with connect(job.target, "target", f"control {job.owner}") as target:
         if not checkpoint.take_lock(target, job.id):
-            raise ConflictError(
-                "Another worker drives this migration: it holds the lock on the target "
-                f"database {job.target.database!r}.",
-                "End it, then cancel again.",
-                code="WorkerAlreadyRunning",
-            )
+            raise _conflict(job)
         found = checkpoint.read(target, job.id)
         complete = found is not None and found.phase == checkpoint.COMPLETE
         if found is not None and not complete:

@@ -320,14 +320,15 @@ class TextFeed:
         begun = self._layouts.numbers_begun(route)
         called = today | {begun[name]: name for name in written if name in begun}
         between = [name for name in written if name not in begun]
-        if between:
-            # Names of neither now nor then. The identity, as long as it is the same, is written
-            # whole and in the order of its numbers.
-            identity = self._layouts.identity_throughout(route)
-            nameless = [at for at in identity if called.get(at) not in _names(old)]
-            if len(nameless) != len(between):
-                raise unclear(between[0], route.label)
+        # Names of neither now nor then. The identity, as long as it is the same, is written whole
+        # and in the order of its numbers; all others only matter if the key is among them.
+        identity = self._layouts.identity_throughout(route)
+        nameless = [at for at in identity if called.get(at) not in _names(old)]
+        if between and len(nameless) == len(between):
             called |= dict(zip(nameless, between, strict=True))
+        key = {called[at] for at, name in today.items() if name in route.key}
+        if between and not key <= _names(old):
+            raise unclear(between[0], route.label)
         return tuple(called[number] for number in today)
 
 

@@ -49,7 +49,7 @@ mutants: venv-dev ## Take the handling of every hazard away; the test named for 
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 slow: venv-dev ## The tests that move much data
-	DMS_PG_TEST_BIG=1 $(BIN)/python -m pytest -m slow $(ARGS)
+	DMS_PG_TEST_BIG=1 $(BIN)/python -m pytest -m "slow or big" $(ARGS)
 
 matrix: venv-dev ## Every pair of server versions
 	$(BIN)/python -m pytest -m matrix $(ARGS)

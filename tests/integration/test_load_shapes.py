@@ -13,7 +13,7 @@ from tests.support.databases import Database
 from tests.support.migrate import Mover, Task
 from tests.support.writers import SCHEMA, Writers
 
-# DMS_PG_TEST_BIG=1 takes the sizes of the issue; CI makes do with a fraction.
+# DMS_PG_TEST_BIG=1 (make slow) takes the full sizes; CI makes do with a fraction.
 BIG = bool(os.environ.get("DMS_PG_TEST_BIG"))
 ROWS = 5_000_000 if BIG else 150_000
 SUBTRANSACTIONS = 100_000 if BIG else 10_000
@@ -29,6 +29,7 @@ ALTER TABLE bulk_heap REPLICA IDENTITY FULL;
 """
 
 
+@pytest.mark.big
 @pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
 def test_a_huge_transaction(mover: Mover, source: Database, target: Database, plugin: str) -> None:
     """Arrives whole or not at all, in bounded memory."""
@@ -67,6 +68,7 @@ def test_a_huge_transaction(mover: Mover, source: Database, target: Database, pl
     assert max(peaks) - before < MAX_GROWTH_MEGABYTES
 
 
+@pytest.mark.big
 def test_subtransactions(mover: Mover, source: Database, target: Database) -> None:
     """Savepoints kept and rolled back, more than a snapshot has room for."""
     for database in (source, target):
@@ -93,6 +95,7 @@ def test_subtransactions(mover: Mover, source: Database, target: Database) -> No
     assert report.source["public.bulk"].rows == SUBTRANSACTIONS - SUBTRANSACTIONS // 3
 
 
+@pytest.mark.big
 def test_many_writers_at_full_speed(
     mover: Mover, source: Database, target: Database, tmp_path: Path
 ) -> None:
@@ -112,6 +115,7 @@ def test_many_writers_at_full_speed(
     assert report.clean, report.text
 
 
+@pytest.mark.big
 def test_cutover_with_a_deep_backlog(mover: Mover, source: Database, target: Database) -> None:
     """Small transactions by the thousand, and the cutover asked for at once (hazard 9)."""
     schema = (

@@ -23,8 +23,6 @@ SETTINGS: dict[str, str | int | float | bool] = {
     "autovacuum": False,
     "shared_buffers": "512MB",
     "max_wal_size": "16GB",
-    # Segments of the WAL are used again: making new ones costs whoever happens to need them.
-    "min_wal_size": "4GB",
     "checkpoint_timeout": "30min",
     # Native replication starts a worker only this often; it should not have to wait for us.
     "wal_retrieve_retry_interval": "50ms",

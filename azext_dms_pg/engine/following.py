@@ -12,15 +12,9 @@ import psycopg
 
 from azext_dms_pg.engine.cutover.protecting import protect_source
 from azext_dms_pg.engine.cutover.rest import Rest
-from azext_dms_pg.engine.drift.proof import prove, suspects
-from azext_dms_pg.engine.drift.refusal import Refused
-from azext_dms_pg.engine.faults import (
-    ApplyError,
-    BeyondMendingError,
-    LineReachedError,
-    SchemaDriftError,
-    TargetRenamedError,
-)
+from azext_dms_pg.engine.drift.proof import prove
+from azext_dms_pg.engine.faults import BeyondMendingError, LineReachedError, TargetRenamedError
+from azext_dms_pg.engine.mending import Mending, TargetBehindError
 from azext_dms_pg.engine.stream import Course, Follower
 from azext_dms_pg.engine.stream.fence import write_fence
 from azext_dms_pg.engine.values import Applied, FencePassed, Position
@@ -30,15 +24,11 @@ from azext_dms_pg.model.states import CommandState, MigrationState
 from azext_dms_pg.postgres.checkpoint import format_lsn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from azext_dms_pg.engine.board import Board
     from azext_dms_pg.engine.drift.looking import Looking
-    from azext_dms_pg.engine.drift.statements import MissingStatement
     from azext_dms_pg.engine.job import Job
     from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.engine.values import Fence, Plan
-    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.state.progress import Journal
     from azext_dms_pg.state.records import CommandRecord
 
@@ -50,8 +40,6 @@ _STEP_BYTES = 4 << 20
 # READY_TO_COMPLETE is given back after so long out of step: it would no longer be true that a
 # cutover takes moments.
 _OUT_OF_STEP_SECONDS = 30.0
-_DRIFT_POLL_SECONDS = 2.0
-_LONGEST_PUZZLE_SECONDS = 30.0
 _REQUEST_POLL_SECONDS = 0.2
 # What a stream answers when its publication is gone.
 _UNDEFINED_OBJECT = "42704"
@@ -93,6 +81,7 @@ class Following:
         self._in_step_at = 0.0
         self._began = time.monotonic()
         self._comparison = Comparison(job, plan, journal, requests)
+        self._mending = Mending(plan, journal, board, requests, looking)
 
     def until_cutover(self, source: Session, target: Session) -> bool:
         """Apply changes until a cutover was asked for and its fence has passed.
@@ -115,7 +104,7 @@ class Following:
                 self._looking.check_publication(source, target)
             raise
         except MigrationError as error:
-            if not self._explained_by_drift(error, source, target):
+            if not self._mending.wait(error, source, target):
                 raise
             return False
         else:
@@ -227,11 +216,11 @@ class Following:
 
     def _open(self, source: Session, target: Session) -> None:
         if self._looking.open(source, target, self._plan):
-            raise _TargetBehindError
+            raise TargetBehindError
 
     def _glance(self, source: Session, target: Session) -> None:
         if self._looking.glance(source, target, self._plan):
-            raise _TargetBehindError
+            raise TargetBehindError
 
     def _settle(self, source: Session, target: Session) -> None:
         """Everything has arrived: what the stream does not tell of is looked at and proven.
@@ -239,7 +228,7 @@ class Following:
         :raises MigrationError: the target lacks something, or its old rows are not the source's.
         """
         if self._looking.look(source, target, self._plan):
-            raise _TargetBehindError
+            raise TargetBehindError
         plan = self._looking.plan_now(source, target)
         doubtful = self._looking.doubtful(source, target, plan)
         if not doubtful:
@@ -256,100 +245,3 @@ class Following:
                 action="Compare these columns by hand: the schema of their tables was changed "
                 "during the migration.",
             )
-
-    def _explained_by_drift(self, error: MigrationError, source: Session, target: Session) -> bool:
-        """Wait, with the missing statements in the journal, until the target has them.
-
-        False when no difference between the catalogues explains the error.
-        """
-        # What was accepted at the beginning is no reason to pause, unless the stream stops at it;
-        # what the target had to refuse rows of its own, only if it has refused this one.
-        accepted = self._plan.accepted
-        refusal = error.refusal if isinstance(error, ApplyError) else None
-        strict = isinstance(error, _TargetBehindError) or refusal is not None
-        refused = Refused(self._plan, refusal) if refusal is not None else None
-
-        def lacking() -> list[MissingStatement]:
-            found = [
-                item
-                for item in self._looking.missing(source, target, self._plan)
-                if item.statement not in accepted or not (strict or item.loosens)
-            ]
-            known = {item.statement for item in found}
-            more = refused.statements(source, target) if refused else []
-            return found + [item for item in more if item.statement not in known]
-
-        missing = lacking()
-        if not missing and not isinstance(error, (SchemaDriftError, _TargetBehindError)):
-            return self._is_outdated(source, target)
-        if not missing and isinstance(error, SchemaDriftError):
-            self._puzzle(error)
-        doubtful = suspects(source, target, self._plan) if missing else {}
-        if missing and self._state is MigrationState.READY_TO_COMPLETE:
-            # A cutover that is asked for now could not end before the target has them.
-            self._state = MigrationState.RUNNING
-            self._journal.state(self._state, "waiting for the target to get the source's schema")
-        while missing:
-            self._board.flush()
-            self._journal.problem(
-                _told(error, missing) + _warned(doubtful),
-                "Run on the target, then the task goes on by itself: " + _script(missing),
-            )
-            self._requests.sleep(_DRIFT_POLL_SECONDS)
-            missing = lacking()
-        self._journal.problem("", "")
-        return True
-
-    def _is_outdated(self, source: Session, target: Session) -> bool:
-        """Whether names on the target have changed since the plan: another table was asked."""
-        now = self._looking.plan_now(source, target)
-        return _places(now) != _places(self._plan)
-
-    def _puzzle(self, error: SchemaDriftError) -> None:
-        """The catalogues agree, the stream does not: look again, but not without a pause."""
-        times = self._looking.unexplained(error.message)
-        if times > 1:
-            self._board.flush()
-            self._journal.problem(error.message, error.action)
-            self._requests.sleep(min(_DRIFT_POLL_SECONDS * 2**times, _LONGEST_PUZZLE_SECONDS))
-
-
-class _TargetBehindError(MigrationError):
-    """Not a failure: a look has found what the target lacks, before a row needed it."""
-
-    code = "SchemaDrift"
-
-    def __init__(self) -> None:
-        super().__init__("", "")
-
-
-def _script(missing: list[MissingStatement]) -> str:
-    """One line to be run as it stands: what is but a comment would hide all that follows it."""
-    return " ".join(sorted((item.statement for item in missing), key=_is_comment))
-
-
-def _is_comment(text: str) -> bool:
-    return text.startswith("--")
-
-
-def _places(plan: Plan) -> dict[int, tuple[int, Name]]:
-    return {route.source.oid: (route.target.oid, route.target.name) for route in plan.routes}
-
-
-def _told(error: MigrationError, missing: list[MissingStatement]) -> str:
-    """What is the matter; with the reasons where only something is to be taken away."""
-    if all(item.loosens for item in missing):
-        why = "; ".join(item.reason for item in missing)
-        return f"The target refuses rows the source takes: {why}. {error.message}".rstrip()
-    return f"The source's schema has changed; the target lacks it. {error.message}"
-
-
-def _warned(doubtful: Mapping[Name, str]) -> str:
-    if not doubtful:
-        return ""
-    tables = "; ".join(f"{label}: {why}" for label, why in list(doubtful.items())[:3])
-    return (
-        " A statement on the target does not give rows that are already there the values they "
-        f"have on the source now ({tables}). These tables are compared at the cutover: if rows "
-        "differ, the cutover fails, the source stays in use, and the migration has to begin anew."
-    )

@@ -180,7 +180,7 @@ MUTANTS = (
     Mutant(
         23,
         "engine/following.py",
-        "            if not self._explained_by_drift(error, source, target):\n",
+        "            if not self._mending.wait(error, source, target):\n",
         "            if True:\n",
         "test_ddl.py::test_pauses_with_the_statement_and_goes_on",
     ),

@@ -90,6 +90,10 @@ class OneTable(Layouts):
         """Nobody renames a column meanwhile."""
         return {column.name: column.number for column in route.source.columns}
 
+    def identity_throughout(self, route: Route) -> tuple[int, ...]:
+        """Nor changes its replica identity."""
+        return route.source.identity_numbers
+
     def source_oid(self, name: Name) -> int | None:
         """Nobody renames a table meanwhile."""
         del name

@@ -123,13 +123,6 @@ MUTANTS = (
     ),
     Mutant(
         16,
-        "engine/apply/applier.py",
-        "if self._look_again(error) != lsn:",
-        "if True:",
-        "test_stream_faults.py::test_hazards_7_16_commits_whose_answer_is_lost",
-    ),
-    Mutant(
-        16,
         "engine/load/lane.py",
         "        if any(part.id not in parts for part in unit.parts):\n",
         "        if True:\n",
@@ -158,10 +151,10 @@ MUTANTS = (
     ),
     Mutant(
         20,
-        "engine/changes/layouts.py",
-        "            if found.generated:\n",
-        "            if False:\n",
-        "test_stream_rows.py::test_hazard_20_generated_and_identity",
+        "postgres/relations.py",
+        "tuple(column for column in self.columns if not column.generated)",
+        "self.columns",
+        "test_tables.py::test_identity_generated_serial_and_dropped_columns",
     ),
     Mutant(
         21,

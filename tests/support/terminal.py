@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -65,6 +66,8 @@ def _without_size(environment: Mapping[str, str]) -> dict[str, str]:
 def _own_terminal() -> None:
     """Make standard input the controlling terminal, so that Ctrl-C reaches the program."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Whoever was started in the background of a shell without job control ignores it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read(terminal: int, interrupt_after: str | None) -> str:

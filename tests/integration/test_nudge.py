@@ -8,8 +8,7 @@ from tests.support.migrate import Mover
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text);"
 ROWS = "INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 5000) i"
 NUDGES = (
-    "FROM pg_stat_activity"
-    " WHERE application_name = 'dms-pg nudge' AND datname = current_database()"
+    "FROM pg_stat_activity WHERE application_name = 'dms-pg nudge' AND datname = current_database()"
 )
 
 

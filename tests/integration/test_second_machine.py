@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from azext_dms_pg.backends.local import LocalBackend
 from tests.support.databases import Database
+from tests.support.elsewhere import copy_state
 from tests.support.migrate import Mover, Task
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text);"
@@ -19,14 +17,7 @@ ROWS = "INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 6000) i
 
 def _copied(task: Task, directory: Path) -> Task:
     """The same task as another machine sees it that got a copy of the directory."""
-    for name in ("run", "log"):
-        (directory / name).mkdir(parents=True, mode=0o700)
-    shutil.copytree(task.directory / "vault", directory / "vault")
-    with (
-        contextlib.closing(sqlite3.connect(task.directory / "state.db")) as ours,
-        contextlib.closing(sqlite3.connect(directory / "state.db")) as theirs,
-    ):
-        ours.backup(theirs)
+    copy_state(task.directory, directory)
     return Task(
         LocalBackend(directory), task.where, task.source, task.target, directory, task.before,
         task.given,

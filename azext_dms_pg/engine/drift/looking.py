@@ -114,9 +114,9 @@ class Looking:
         return self._look(source, target, plan, fingerprint(source, "source"))
 
     def _look(
-        self, source: Session, target: Session, plan: Plan, print_: str
+        self, source: Session, target: Session, plan: Plan, seen: str
     ) -> list[MissingStatement]:
-        """:param print_: fingerprint of what was there before anything is read here."""
+        """:param seen: fingerprint of what was there before anything is read here."""
         self._doubtful.clear()
         memory = self._memory(target)
         self._doubtful.update(self._publication(source, memory, plan))
@@ -142,7 +142,7 @@ class Looking:
             self._sequences(source, target, now, memory)
             self._definitions(source, target, plan, memory)
         # Only a look without anything left to do may be the last one for this state of things.
-        self._fingerprint = "" if missing else print_
+        self._fingerprint = "" if missing else seen
         self._looked = time.monotonic()
         return missing
 

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.elsewhere import copy_state
+
 if TYPE_CHECKING:
     from tests.torture.case import Case
 
@@ -89,14 +91,7 @@ def second_machine(case: Case) -> bool:
     """A copy of the state directory elsewhere: the lock on the target must refuse it."""
     copy = case.directory.with_name(case.directory.name + "-copy")
     shutil.rmtree(copy, ignore_errors=True)
-    for name in ("run", "log"):
-        (copy / name).mkdir(parents=True, mode=0o700)
-    shutil.copytree(case.directory / "vault", copy / "vault")
-    with (
-        contextlib.closing(sqlite3.connect(case.directory / "state.db")) as ours,
-        contextlib.closing(sqlite3.connect(copy / "state.db")) as theirs,
-    ):
-        ours.backup(theirs)
+    copy_state(case.directory, copy)
     pid = case.pid("worker")
     with contextlib.closing(sqlite3.connect(copy / "state.db")) as theirs:
         done = subprocess.Popen(

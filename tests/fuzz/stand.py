@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from azext_dms_pg.engine.changes.batch import Batch
 from azext_dms_pg.engine.changes.layout import Layout, Matching, TargetColumn
 from azext_dms_pg.engine.changes.layouts import Layouts
@@ -60,9 +62,13 @@ class OneTable(Layouts):
         self._binary = binary
 
     def fit(
-        self, relation: StreamRelation, route: Route, key: tuple[str, ...] | None = None
+        self,
+        relation: StreamRelation,
+        route: Route,
+        key: tuple[str, ...] | None = None,
+        recent: Collection[str] = (),
     ) -> Layout:
-        del key
+        del key, recent
         names = [column.name for column in relation.columns]
         picks = tuple(names.index(each.name) for each in COLUMNS if each.name in names)
         targets = {
@@ -80,6 +86,7 @@ class OneTable(Layouts):
             picks=None if len(picks) == len(names) else picks,
             key=tuple(at for at, column in enumerate(columns) if column.name == "id"),
             rest=(),
+            recent=(),
             matching=Matching.KEY if "id" in names else Matching.NEVER,
             binary=self._binary,
             indexed=True,

@@ -39,6 +39,19 @@ DELETE FROM {target} AS t
 """
 
 
+# What is not printed is NULL, or its column came after the row had gone. In that case every row of
+# the target has in it what it was filled with; in the other one there is a row with NULL.
+_FILL = """
+UPDATE {stage} AS s
+   SET {staged} = filled.value
+  FROM (SELECT x.{column} AS value FROM {target} AS x LIMIT 1) AS filled
+ WHERE CAST(s.{staged} AS pg_catalog.text) IS NULL
+   AND NOT EXISTS (SELECT FROM {target} AS y
+                    WHERE (CAST(y.{column} AS pg_catalog.text) OPERATOR(pg_catalog.=)
+                           CAST(filled.value AS pg_catalog.text)) IS NOT TRUE)
+"""
+
+
 def delete_whole(
     session: psycopg.Connection[Any],
     stages: Stages,
@@ -60,14 +73,23 @@ def delete_whole(
     names = [f"c{at}" for at in range(len(layout.columns))]
     rows = chain.from_iterable(repeat(row, count) for row, count in going.items())
     expected = copy_into(session, stage, names, layout.codec, rows)
+    # One pass over the table for the whole batch; a nested loop would be one a row.
+    session.execute("SET LOCAL enable_hashjoin = on")
+    for at in layout.recent:
+        session.execute(
+            sql.SQL(_FILL).format(
+                target=only(layout),
+                stage=stage,
+                staged=sql.Identifier(names[at]),
+                column=sql.Identifier(layout.columns[at].name),
+            )
+        )
     statement = sql.SQL(_DELETE).format(
         target=only(layout),
         stage=stage,
         staged=_list("s", names),
         columns=_list("x", [column.name for column in layout.columns]),
     )
-    # One pass over the table for the whole batch; a nested loop would be one a row.
-    session.execute("SET LOCAL enable_hashjoin = on")
     done = session.execute(statement).rowcount
     session.execute("SET LOCAL enable_hashjoin = off")
     account_for(layout, "DELETE", expected, done, progress)

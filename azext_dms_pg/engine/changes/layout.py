@@ -52,6 +52,8 @@ class Layout:
     :param picks: positions in the stream's row of those columns; None when it is all of them.
     :param key: positions in ``columns``.
     :param rest: insertable columns of the target that the stream does not have.
+    :param recent: positions in ``columns`` of those that may be younger than the rows. Only the
+        plugin test_decoding leaves that open, until it has printed a new row of the table.
     :param indexed: the target finds the key through a unique index.
     :param sparse_until: as of ``Loaded``.
     """
@@ -63,6 +65,7 @@ class Layout:
     picks: tuple[int, ...] | None
     key: tuple[int, ...]
     rest: tuple[TargetColumn, ...]
+    recent: tuple[int, ...]
     matching: Matching
     binary: bool
     indexed: bool

@@ -16,6 +16,8 @@ from azext_dms_pg.postgres.changes import StreamRelation
 from azext_dms_pg.postgres.relations import ReplicaIdentity
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from azext_dms_pg.engine.changes.layout import TargetColumn
     from azext_dms_pg.engine.changes.present import SourceTable, TargetTable
     from azext_dms_pg.engine.values import Plan, Route
@@ -35,7 +37,11 @@ class Layouts:
         self._present = Present(source, target)
 
     def fit(
-        self, relation: StreamRelation, route: Route, key: tuple[str, ...] | None = None
+        self,
+        relation: StreamRelation,
+        route: Route,
+        key: tuple[str, ...] | None = None,
+        recent: Collection[str] = (),
     ) -> Layout:
         """The layout for a table as the stream now describes it.
 
@@ -43,6 +49,7 @@ class Layouts:
         since. What counts is that nothing the source still has is without a place on the target.
 
         :param key: columns to find rows by, when the caller knows better than the plan.
+        :param recent: columns of which the stream has not shown that they were there by then.
         :raises SchemaDriftError: the target lacks a column, or has it with another type.
         :raises BinaryImpossibleError: it fits, but only as text.
         :raises ServerError: a server cannot be asked.
@@ -70,6 +77,7 @@ class Layouts:
                 for column in table.columns.values()
                 if column not in picked and not column.generated
             ),
+            recent=tuple(at for at, name in enumerate(here) if name in recent),
             matching=_matching(relation, route, key),
             binary=self._plan.binary_stream,
             indexed=any(unique <= set(key) for unique in table.unique),

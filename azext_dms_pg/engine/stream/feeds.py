@@ -31,7 +31,7 @@ from azext_dms_pg.postgres.tuples import TupleReader
 from azext_dms_pg.postgres.walsender import PAYLOAD, header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from azext_dms_pg.engine.changes.layouts import Layouts
     from azext_dms_pg.engine.stream.assembler import Assembler
@@ -290,16 +290,22 @@ class TextFeed:
     def _layout(self, route: Route, change: TextChange) -> Layout:
         layout = self._current.get(route.source.oid)
         names: tuple[str, ...] | None = None
+        recent: Collection[str] = ()
         if change.new is not None:
             names = tuple(column.name for column in change.new)
+            if layout is not None and layout.recent:
+                layout = None  # it was a guess
         elif layout is None or not _names(change.old) <= {
             column.name for column in layout.relation.columns
         }:
             names = self._names_then(route, change.old or [])
+            recent = self._recent(route)
         if layout is None or (
             names is not None and names != tuple(each.name for each in layout.relation.columns)
         ):
-            layout = self._layouts.fit(_described(change.relation, names or ()), route)
+            layout = self._layouts.fit(
+                _described(change.relation, names or ()), route, recent=recent
+            )
             self._current[route.source.oid] = layout
         if change.old is None or not layout.key:
             return layout
@@ -330,6 +336,11 @@ class TextFeed:
         if between and not key <= _names(old):
             raise unclear(between[0], route.label)
         return tuple(called[number] for number in today)
+
+    def _recent(self, route: Route) -> frozenset[str]:
+        """Columns that came since the migration began."""
+        begun = self._layouts.numbers_begun(route).values()
+        return frozenset(each.name for each in route.source.columns if each.number not in begun)
 
 
 def _names(columns: list[TextColumn] | None) -> frozenset[str]:

@@ -7,34 +7,32 @@ whoever drives it can keep telling the source that we live (hazard 10). Knows no
 from __future__ import annotations
 
 import os
-import select
 import socket
 import struct
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from psycopg import sql
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
 
-from azext_dms_pg.errors import ServerError
+from azext_dms_pg.postgres import walsender
 from azext_dms_pg.postgres.checkpoint import format_lsn
-from azext_dms_pg.postgres.connect import connect, connect_replication
-from azext_dms_pg.postgres.patient import Talk
-from azext_dms_pg.postgres.sqlstate import translate
-from azext_dms_pg.postgres.statements import statement
-from azext_dms_pg.postgres.walsender import status
+from azext_dms_pg.postgres.connect import connect_replication
+from azext_dms_pg.postgres.copy_both import copy_both, ended
+from azext_dms_pg.postgres.frames import ASYNCHRONOUS, ERROR, LONGEST_DATA, frame_at
+from azext_dms_pg.postgres.sqlstate import reported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import psycopg
+
     from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.postgres.copy_both import CopyBoth
     from azext_dms_pg.postgres.transfer import Pace
 
 # A walsender sends every message by itself. Being woken for each of them costs both sides more
-# than the work; with a low-water mark the kernel wakes us for 64 kB, or we look after TICK.
+# than the work; with a low-water mark the kernel wakes us for 64 kB, or we look after a tick.
 # Measured: 8.3 s to receive 584,000 TPC-B changes without, 3.6 s with it.
 _LOW_WATER = 65536
 # Where the source is near, a small window makes its kernel gather messages instead of sending each
@@ -44,42 +42,20 @@ _NEAR_WINDOW = 131072
 _NEAR = 300
 # struct tcp_info in linux/tcp.h: eight bytes of flags, and tcpi_rtt is the sixteenth number.
 _ROUND_TRIP = struct.Struct("=68xI")
-_WORTH_READING_ON = 8192
-_MESSAGES_SINCE = 90600
-# Frames handed out at once: enough to make the call cheap, little enough to stay responsive.
-_ROUND_BYTES = 1 << 20
 
 
-class ReplicationStream:
-    """An open stream of frames from one slot."""
+def start_replication(
+    source: Connection, slot: str, start: int, options: Mapping[str, str], pace: Pace
+) -> ReplicationStream:
+    """Connect and begin to stream.
 
-    def __init__(
-        self,
-        source: Connection,
-        slot: str,
-        start: int,
-        options: Mapping[str, str],
-        pace: Pace,
-    ) -> None:
-        """Connect and start.
-
-        :param start: commits before this position are not sent again.
-        :raises ServerError: refused, or the connection was lost.
-        """
-        self._connection = connect_replication(source, purpose="stream")
-        self._pgconn = self._connection.pgconn
-        try:
-            self._start(slot, start, options, pace)
-        except BaseException:
-            self.close()
-            raise
-        self._readable = select.poll()
-        self._readable.register(self._pgconn.socket, select.POLLIN)
-        self.recent = 0
-        """Bytes in the frames handed out last."""
-        self._unsent = False
-
-    def _start(self, slot: str, start: int, options: Mapping[str, str], pace: Pace) -> None:
+    :param start: commits before this position are not sent again.
+    :raises ServerError: refused, or the connection was lost.
+    :raises Interrupted: as the pace wished.
+    """
+    connection = connect_replication(source, purpose="stream")
+    try:
+        wire = copy_both(connection, "source")
         command = sql.SQL("START_REPLICATION SLOT {} LOGICAL {} ({})").format(
             sql.Identifier(slot),
             sql.SQL(format_lsn(start)),  # hexadecimal digits and a slash
@@ -88,176 +64,88 @@ class ReplicationStream:
                 for name, value in options.items()
             ),
         )
-        talk = Talk(self._connection, "source", pace)
-        talk.send(command.as_bytes(self._connection))
-        talk.expect(ExecStatus.COPY_BOTH)
-        # Where a system has no such thing, every message is sent and wakes us, as always.
-        with (
-            suppress(OSError, AttributeError),
-            socket.socket(fileno=_duplicate(self._pgconn.socket)) as wire,
-        ):
-            if _round_trip(wire) < _NEAR:
-                wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NEAR_WINDOW)
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _LOW_WATER)
+        wire.start(command.as_bytes(connection), pace)
+    except BaseException:
+        connection.close()
+        raise
+    _wake_rarely(connection.pgconn.socket)
+    return ReplicationStream(wire, connection)
+
+
+class ReplicationStream:
+    """An open stream of messages from one slot. Closes the connection in the end."""
+
+    def __init__(self, wire: CopyBoth, connection: psycopg.Connection[Any]) -> None:
+        self._wire = wire
+        self._connection = connection
+        self._pending = bytearray()
+        self._needed = 0
+        self.recent = 0
+        """Bytes that came last time."""
 
     @property
     def pid(self) -> int:
         """The walsender's process."""
-        return self._pgconn.backend_pid
+        return self._connection.info.backend_pid
 
-    def frames(self, seconds: float) -> list[bytes]:
-        """The frames that are there, or that come within ``seconds``; may be none.
+    def read(self, seconds: float) -> bytes:
+        """Messages that are there, or that come within ``seconds``; may be none.
+
+        The last one may not be whole: then ``apart`` keeps it until it is.
 
         :raises ServerError: the stream has ended or the connection was lost.
         """
-        found: list[bytes] = []
-        size = 0
-        try:
-            get, keep = self._pgconn.get_copy_data, found.append
-            waited = False
-            while size < _ROUND_BYTES:
-                length, frame = get(1)
-                if length > 0:
-                    size += length
-                    keep(bytes(frame))
-                elif length < 0:
-                    raise self._ended()
-                elif found or waited:
-                    break
-                else:
-                    waited = self._fill(seconds)
-        except psycopg.Error as error:
-            raise translate(error, "source", "receiving changes") from error
-        self.recent = size
-        return found
+        came = self._wire.read(seconds)
+        self.recent = len(came)
+        if not self._pending:
+            return came
+        self._pending += came
+        if len(self._pending) < self._needed:
+            return b""
+        data = bytes(self._pending)
+        self._pending.clear()
+        return data
 
-    def _fill(self, seconds: float) -> bool:
-        """Read from the socket; True when the time was up before much came."""
-        if self.recent >= _WORTH_READING_ON:
-            self.recent = 0
-            self._pgconn.consume_input()
-            return False
-        early = bool(self._readable.poll(seconds * 1000))
-        # After the time is up there may be bytes below the low-water mark.
-        self._pgconn.consume_input()
-        return not early
+    def apart(self, data: bytes, at: int) -> tuple[int, walsender.Keepalive | None]:
+        """Take the message at ``at``, which holds no plugin's bytes or is not whole.
+
+        :returns: where the next one begins, which is ``at`` when the rest of it is to come; and a
+            keepalive if it was one.
+        :raises ServerError: the source says that the stream has ended.
+        :raises ProtocolError: it is malformed.
+        """
+        frame = frame_at(data, at, len(data), LONGEST_DATA)
+        if frame is None:
+            self._pending += data[at:]
+            self._needed = walsender.size_at(data, at)
+            return at, None
+        payload = data[frame.start : frame.end]
+        if frame.kind == walsender.COPY_DATA:
+            return frame.end, walsender.keepalive(payload)
+        if frame.kind in ASYNCHRONOUS:
+            return frame.end, None
+        if frame.kind == ERROR:
+            raise reported(payload, "source", "sending changes")
+        raise ended("source")
 
     def report(self, written: int, flushed: int, *, answer: bool = False) -> None:
         """Tell the source how far we are; gives up at once if it does not listen just now.
 
         :raises ServerError: the connection was lost.
         """
-        try:
-            if not self._unsent:
-                frame = status(written, flushed, time.time_ns() // 1000, answer=answer)
-                self._pgconn.put_copy_data(frame)
-            self._unsent = bool(self._pgconn.flush())
-        except psycopg.Error as error:
-            raise translate(error, "source", "acknowledging changes") from error
+        self._wire.send(walsender.status(written, flushed, time.time_ns() // 1000, answer=answer))
 
     def close(self) -> None:
+        self._wire.close()
         self._connection.close()
 
-    def _ended(self) -> ServerError:
-        result = self._pgconn.get_result()
-        if result is not None and result.status == ExecStatus.FATAL_ERROR:
-            return translate(error_from_result(result), "source", "sending changes")
-        return ServerError(
-            "The source ended the change stream.",
-            "It is shutting down or was told to; the stream is opened again.",
-            side="source",
-            retryable=True,
-        )
 
-
-class WalEnd:
-    """Asks the source now and then where its WAL ends, without ever waiting for the answer.
-
-    Can also make it write some, which no reader of the slot is told of.
-    """
-
-    def __init__(self, source: Connection) -> None:
-        self._connection = connect(source, "source", "watch")
-        version = self._connection.info.server_version
-        self._query = statement("replication", "wal_end", version).encode()
-        self._push = (
-            statement("replication", "push", version).encode()
-            if version >= _MESSAGES_SINCE
-            else b""
-        )
-        self._walsender = statement("replication", "walsender", version)
-        self._suspect = 0
-        self._wanted = self._pushed = False
-        self._connection.pgconn.nonblocking = 1
-        self._asked: float | None = None
-        self._last = 0.0
-        self.known = 0
-        """Where the WAL ended when last asked."""
-        self.answered = time.monotonic()
-        """When that was."""
-        self.walsender: str | None = ""
-        """What the suspected walsender waited for; None when the source knows it no more."""
-
-    def suspect(self, pid: int) -> None:
-        """With every question ask after that process, too; 0 to ask no more."""
-        if self._suspect != pid:
-            self._suspect, self.walsender = pid, ""
-
-    def poll(self, every: float) -> bool:
-        """Take the answer if there is one, ask again if it is time; True with a new answer.
-
-        :raises ServerError: the connection was lost.
-        """
-        pgconn = self._connection.pgconn
-        now = time.monotonic()
-        try:
-            if self._asked is not None:
-                pgconn.consume_input()
-                pgconn.flush()
-                if not pgconn.is_busy():
-                    return self._take(pgconn)
-            elif now - self._last >= every:
-                pgconn.send_query(self._question())
-                self._pushed, self._wanted = self._wanted, False
-                pgconn.flush()
-                self._asked = self._last = now
-        except psycopg.Error as error:
-            raise translate(error, "source", "asking for its WAL position") from error
-        return False
-
-    def _question(self) -> bytes:
-        if self._wanted:
-            return self._push
-        return self._walsender.format(pid=self._suspect).encode() if self._suspect else self._query
-
-    def push(self) -> None:
-        """With the next question, have the source write a page of WAL.
-
-        A walsender that meets a record the source could not finish before it crashed may wait for
-        WAL as far as the record would have gone (seen with 16.2); an idle source writes none.
-        """
-        self._wanted = self._push != b""
-
-    def _take(self, pgconn: Any) -> bool:
-        self._asked = None
-        answered = False
-        while (result := pgconn.get_result()) is not None:
-            if result.status != ExecStatus.TUPLES_OK and self._pushed:
-                # Somebody has taken the right away; then it is waited for.
-                self._push = b""
-                continue
-            if result.status != ExecStatus.TUPLES_OK:
-                raise translate(error_from_result(result), "source")
-            self.known = int(result.get_value(0, 0) or 0)
-            self.answered = time.monotonic()
-            if result.nfields > 1:
-                found = result.get_value(0, 1)
-                self.walsender = None if found is None else found.decode()
-            answered = True
-        return answered
-
-    def close(self) -> None:
-        self._connection.close()
+def _wake_rarely(descriptor: int) -> None:
+    """Where a system has no such thing, every message is sent and wakes us, as always."""
+    with suppress(OSError, AttributeError), socket.socket(fileno=os.dup(descriptor)) as wire:
+        if _round_trip(wire) < _NEAR:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NEAR_WINDOW)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _LOW_WATER)
 
 
 def _round_trip(wire: socket.socket) -> int:
@@ -266,7 +154,3 @@ def _round_trip(wire: socket.socket) -> int:
         return 0
     told = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ROUND_TRIP.size)
     return int(_ROUND_TRIP.unpack(told)[0])
-
-
-def _duplicate(descriptor: int) -> int:
-    return os.dup(descriptor)

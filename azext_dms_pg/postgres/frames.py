@@ -24,12 +24,15 @@ from dataclasses import dataclass
 from azext_dms_pg.errors import ProtocolError
 
 COPY_DONE = b"c\x00\x00\x00\x04"
+ERROR = ord("E")
 # Asynchronous messages a server may send at any message boundary.
 ASYNCHRONOUS = frozenset(b"NSA")
 _HEADER = struct.Struct("!cI")
 _SHORTEST = 4
 # No message but data is anywhere near this long; an absurd length is not worth waiting for.
 _LONGEST = 1 << 20
+LONGEST_DATA = 1 << 30
+"""What PostgreSQL's own buffers can hold."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,20 @@ class Frame:
     end: int
 
 
-def frame_at(buffer: bytes | bytearray, at: int, filled: int) -> Frame | None:
+def frame_at(
+    buffer: bytes | bytearray, at: int, filled: int, longest: int = _LONGEST
+) -> Frame | None:
     """The message that starts at ``at``, or None while it is incomplete.
 
-    Only for messages that are not data.
-
+    :param longest: a length that cannot be; of messages that are not data by default.
     :raises ProtocolError: the length cannot be right.
     """
     if filled - at < _HEADER.size:
         return None
     _, length = _HEADER.unpack_from(buffer, at)
-    if not _SHORTEST <= length <= _LONGEST:
+    if not _SHORTEST <= length <= longest:
         raise ProtocolError(
-            f"A server sent a message of {length} bytes where a short one was expected.",
+            f"A server sent a message of {length} bytes where at most {longest} were expected.",
             "Check what stands between this machine and the server: a proxy may mangle the stream.",
         )
     end = at + 1 + length
@@ -65,6 +69,11 @@ def query(text: bytes) -> bytes:
     if b"\0" in text:
         raise ProtocolError("A statement holds a NUL byte, which no server accepts.")
     return b"Q" + struct.pack("!I", len(text) + 5) + text + b"\0"
+
+
+def copy_data(content: bytes) -> bytes:
+    """A CopyData message."""
+    return _message(b"d", content)
 
 
 def error_fields(payload: bytes) -> dict[str, str]:

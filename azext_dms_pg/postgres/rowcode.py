@@ -17,9 +17,9 @@ from typing import Any
 
 from azext_dms_pg.postgres.changes import NULL
 
-RowReader = Callable[[bytes], "tuple[Any, ...] | None"]
-"""From a message to what was asked for, then the key and the row of its tuple, each ready for
-COPY; or None: not plain."""
+RowReader = Callable[[bytes, int, int], "tuple[Any, ...] | None"]
+"""From bytes and where in them a message begins and ends to what was asked for, then the key and
+the row of its tuple, each ready for COPY; or None: not plain."""
 
 _BINARY, _NULL = b"bn"
 _ANY = """\
@@ -40,10 +40,10 @@ def row_reader(
     widths: Sequence[int],
     picks: Sequence[int],
     key: Sequence[int],
-    at: int,
+    offset: int,
     first: Sequence[object] = (),
 ) -> RowReader:
-    """A reader of tuples that begin at ``at`` and end with the message.
+    """A reader of tuples that begin ``offset`` bytes into a message and end with it.
 
     :param widths: by column of the tuple: bytes of the binary value where that is always the
         same, else -1. The leading columns of fixed width are cut by one ``struct`` call, after
@@ -59,9 +59,8 @@ def row_reader(
         mask += b"\xff" * 5 + bytes(width)
         expected += struct.pack(">BI", _BINARY, width) + bytes(width)
     fixed = struct.Struct(layout)
-    stop = at + fixed.size
     # In hexadecimal: of decimal digits Python takes no more than 4300, and tables get wider.
-    known = f"number(data[{at}:{stop}], 'big') & {int.from_bytes(mask, 'big'):#x}"
+    known = f"number(data[begun:at], 'big') & {int.from_bytes(mask, 'big'):#x}"
     cut = "".join(f"f{column}, " for column in range(leading))
     rest = "".join(
         _ANY.format(column=column, binary=_BINARY, null=_NULL)
@@ -70,14 +69,15 @@ def row_reader(
     row = "".join(f", f{place}" for place in picks)
     keys = [f"f{picks[place]}" for place in key]
     source = f"""\
-def read(data):
+def read(data, at, end):
   try:
+    begun = at + {offset}
+    at = begun + {fixed.size}
     if {known} != {int.from_bytes(expected, "big"):#x}:
       return None
-    {f"{cut} = cut(data, {at})" if leading else ""}
-    at = {stop}
+    {f"{cut} = cut(data, begun)" if leading else ""}
 {rest}
-    if at != len(data):
+    if at != end:
       return None
     return {"".join(f"first{place}, " for place in range(len(first)))}\
 {keys[0] if len(keys) == 1 else f"join(({''.join(f'{each}, ' for each in keys)}))"}, \

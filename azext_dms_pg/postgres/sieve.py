@@ -24,11 +24,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from psycopg.errors import lookup
-
 from azext_dms_pg.errors import ServerError
-from azext_dms_pg.postgres.frames import ASYNCHRONOUS, COPY_DONE, Frame, error_fields, frame_at
-from azext_dms_pg.postgres.sqlstate import is_retryable, translate
+from azext_dms_pg.postgres.frames import ASYNCHRONOUS, COPY_DONE, Frame, frame_at
+from azext_dms_pg.postgres.sqlstate import reported
 
 # CopyDone, Complete, the marker's answer and ReadyForQuery take less than 180 bytes.
 HOLD = 1024
@@ -112,7 +110,7 @@ class Sieve:
         if frame.kind in ASYNCHRONOUS:
             return
         if kind == "E":
-            raise reported(payload, "source")
+            raise reported(payload, "source", "copying rows")
         if kind == "H" and self._section < len(self._answers):
             self._in_rows = True
             self._size = 0
@@ -143,14 +141,3 @@ class Sieve:
         end = found - (len(before) - match.start()) + len(COPY_DONE)
         self.counts.append((int(match[2]), self._size + end - at))
         return end
-
-
-def reported(payload: bytes, side: str) -> ServerError:
-    """The error a server reported on a socket of ours, as ``translate`` would put it."""
-    fields = error_fields(payload)
-    sqlstate, message = fields.get("C", "XX000"), fields.get("M", "(no message)")
-    try:
-        return translate(lookup(sqlstate)(message), side, "copying rows", fields.get("W", ""))
-    except KeyError:  # a code psycopg does not know, from an extension
-        text = f"The {side} server answered: {message} (SQLSTATE {sqlstate})"
-        return ServerError(text, side=side, sqlstate=sqlstate, retryable=is_retryable(sqlstate))

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from azext_dms_pg.errors import ServerError
 from azext_dms_pg.postgres.channel import Channel
 from azext_dms_pg.postgres.frames import ASYNCHRONOUS, frame_at, marker, query
-from azext_dms_pg.postgres.sieve import Sieve, SpliceDoubtError, reported
+from azext_dms_pg.postgres.sieve import Sieve, SpliceDoubtError
+from azext_dms_pg.postgres.sqlstate import reported
 from azext_dms_pg.postgres.transfer import TICK, Copy, Moved, Pace, Side
 
 _BUFFER = 1 << 20
@@ -112,7 +113,7 @@ class _Answers:
             at = frame.end
             kind = chr(frame.kind)
             if kind == "E":
-                raise reported(payload, "target")
+                raise reported(payload, "target", "copying rows")
             if kind == "C" and (counted := _COUNTED.fullmatch(payload)):
                 self.counts.append(int(counted[1]))
             elif kind == "Z" and payload == b"T":

@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 
 import psycopg
+from psycopg.errors import lookup
 
 from azext_dms_pg.errors import ServerError
+from azext_dms_pg.postgres.frames import error_fields
 
 # Classes and codes after which the same work may succeed on a new connection (hazard 15).
 _RETRY_CLASSES = ("08", "40", "57P")
@@ -112,6 +114,17 @@ def translate(error: psycopg.Error, side: str, doing: str = "", context: str = "
         sqlstate=sqlstate,
         retryable=is_retryable(sqlstate),
     )
+
+
+def reported(payload: bytes, side: str, doing: str) -> ServerError:
+    """The same for an ErrorResponse that was read beneath libpq."""
+    fields = error_fields(payload)
+    sqlstate, message = fields.get("C", "XX000"), fields.get("M", "(no message)")
+    try:
+        return translate(lookup(sqlstate)(message), side, doing, fields.get("W", ""))
+    except KeyError:  # a code psycopg does not know, from an extension
+        text = f"The {side} server answered: {message} (SQLSTATE {sqlstate})"
+        return ServerError(text, side=side, sqlstate=sqlstate, retryable=is_retryable(sqlstate))
 
 
 def _of_function(context: str, side: str) -> str:

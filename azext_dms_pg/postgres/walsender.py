@@ -1,7 +1,9 @@
 """Frames inside COPY_BOTH between a walsender and its client. Pure: bytes in, values out.
 
 Source: PostgreSQL documentation, "Streaming Replication Protocol". All integers big-endian, times
-in microseconds since 2000-01-01 UTC.
+in microseconds since 2000-01-01 UTC. Every frame is the content of a CopyData message:
+
+    CopyData        'd'  int32 length (counts itself)  frame
 
     XLogData        'w'  int64 start LSN  int64 end of WAL  int64 server time  plugin's bytes
     keepalive       'k'  int64 end of WAL  int64 server time  byte 1 = reply at once
@@ -11,17 +13,17 @@ in microseconds since 2000-01-01 UTC.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import NamedTuple
 
 from azext_dms_pg.errors import ProtocolError
 
+COPY_DATA = 0x64
 XLOG_DATA = 0x77
 KEEPALIVE = 0x6B
-# Where the output plugin's own bytes begin.
+FRAME = 5
+"""Where a frame begins in its CopyData message."""
 PAYLOAD = 25
+"""Where the output plugin's own bytes begin in its frame."""
 
 EPOCH = 946_684_800_000_000
 """2000-01-01 in microseconds since 1970."""
@@ -30,7 +32,6 @@ _XLOG_DATA = struct.Struct(">xqqq")
 _KEEPALIVE = struct.Struct(">xqqB")
 _STATUS = struct.Struct(">cqqqqB")
 _MAX_LSN = (1 << 63) - 1
-_kind = itemgetter(slice(0, 1))
 
 
 class Header(NamedTuple):
@@ -49,27 +50,44 @@ class Keepalive(NamedTuple):
     reply: bool
 
 
-def runs(frames: Sequence[bytes]) -> Iterator[tuple[bool, list[bytes]]]:
-    """Neighbours of one kind: True and frames with plugin's bytes, or False and keepalives.
+def xlog_data(data: bytes, at: int) -> tuple[bytes, int] | None:
+    """The XLogData frame of the message at ``at``, and where that ends.
 
-    :raises ProtocolError: neither.
+    None when the message is another one or not whole.
+
+    :raises ProtocolError: the frame is too short.
     """
-    # Most often all are of one kind, and then there is no need to go through them.
-    together = len(set(map(_kind, frames))) == 1
-    for kind, group in [(frames[0][:1], frames)] if together else groupby(frames, _kind):
-        run = list(group)
-        data = kind == b"w"
-        if not data and kind != b"k":
-            raise unexpected(run[0])
-        if data and min(map(len, run)) <= PAYLOAD:
-            raise _broken(min(run, key=len))
-        yield data, run
+    if data[at + FRAME : at + FRAME + 1] != b"w" or data[at] != COPY_DATA:
+        return None
+    stop = at + size_at(data, at)
+    if stop > len(data):
+        return None
+    return frame_of(data, at, stop), stop
 
 
-def header(frame: bytes) -> Header:
-    """:raises ProtocolError: too short."""
+def frame_of(data: bytes, at: int, stop: int) -> bytes:
+    """The XLogData frame of the message from ``at`` to ``stop``.
+
+    :raises ProtocolError: too short.
+    """
+    frame = data[at + FRAME : stop]
+    if len(frame) <= PAYLOAD:
+        raise _broken(frame)
+    return frame
+
+
+def size_at(data: bytes, at: int) -> int:
+    """Bytes the whole message at ``at`` takes; 1 while that is not known yet."""
+    return 1 + int.from_bytes(data[at + 1 : at + FRAME], "big") if len(data) >= at + FRAME else 1
+
+
+def header(frame: bytes, at: int = 0) -> Header:
+    """Of the frame at ``at``.
+
+    :raises ProtocolError: too short.
+    """
     try:
-        start, wal_end, sent = _XLOG_DATA.unpack_from(frame)
+        start, wal_end, sent = _XLOG_DATA.unpack_from(frame, at)
     except struct.error:
         raise _broken(frame) from None
     return Header(start, wal_end, sent + EPOCH)
@@ -77,7 +95,9 @@ def header(frame: bytes) -> Header:
 
 def keepalive(frame: bytes) -> Keepalive:
     """:raises ProtocolError: not exactly a keepalive."""
-    if len(frame) != _KEEPALIVE.size:
+    if frame[:1] not in (b"w", b"k"):
+        raise _unexpected(frame)
+    if len(frame) != _KEEPALIVE.size or frame[0] != KEEPALIVE:
         raise _broken(frame)
     wal_end, sent, reply = _KEEPALIVE.unpack(frame)
     if wal_end < 0:
@@ -97,7 +117,7 @@ def status(written: int, flushed: int, now: int, *, answer: bool = False) -> byt
     )
 
 
-def unexpected(frame: bytes) -> ProtocolError:
+def _unexpected(frame: bytes) -> ProtocolError:
     """For a frame that is neither of the two."""
     return ProtocolError(
         f"The source sent a replication frame of an unknown kind ({frame[:1]!r}).",

@@ -14,6 +14,7 @@ from azext_dms_pg.engine.faults import BinaryImpossibleError
 from azext_dms_pg.engine.stream.feeds import Feed, PgoutputFeed, TextFeed
 from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.postgres import sieve, walsender
+from azext_dms_pg.postgres.frames import copy_data
 from tests.fuzz import stand
 
 Target = Callable[[bytes], None]
@@ -21,8 +22,8 @@ Target = Callable[[bytes], None]
 _HEADER = b"w" + bytes(24)
 
 
-def _frame(message: bytes) -> bytes:
-    return _HEADER + message
+def _message(content: bytes) -> bytes:
+    return copy_data(_HEADER + content)
 
 
 def _relation(*columns: tuple[bytes, int]) -> bytes:
@@ -71,14 +72,13 @@ def _feed(make: Callable[[], Feed], beginning: tuple[bytes, ...]) -> Target:
         feed = make()
         with suppress(MigrationError, BinaryImpossibleError):
             for message in beginning:
-                feed.take([_frame(message)])
+                feed.take(_message(message), 0)
             at = 0
             while at + 2 < len(data):
                 size = int.from_bytes(data[at : at + 2], "big")
                 message, at = data[at + 2 : at + 2 + size], at + 2 + size
-                for is_data, frames in walsender.runs([_frame(message)]):
-                    if is_data:
-                        feed.take(frames)
+                taken = _message(message)
+                assert feed.take(taken, 0) in {0, len(taken)}
 
     return run
 
@@ -104,10 +104,12 @@ def _test_decoding() -> Target:
 
 
 def _walsender(data: bytes) -> None:
+    at = 0
     with suppress(MigrationError):
-        for is_data, frames in walsender.runs([data, data[1:]]):
-            for frame in frames:
-                (walsender.header if is_data else walsender.keepalive)(frame)
+        while (found := walsender.xlog_data(data, at)) is not None:
+            frame, at = found
+            walsender.header(frame)
+        walsender.keepalive(data[at:])
 
 
 def _sieve(data: bytes) -> None:
@@ -143,7 +145,7 @@ def seeds(target: str) -> list[bytes]:
     if target == "json":
         return [b'{\'a\': [1, None, true,], "b": "\\u00e9"} // c', b"[{ \"name\": 'x' } ]"]
     if target == "walsender":
-        return [_frame(b"x"), b"k" + bytes(17)]
+        return [_message(b"x") * 2 + b"k" + bytes(17), b"k" + bytes(17)]
     if target == "sieve":
         return [b"\5\5\5\5H\0\0\0\7\0\0\0" + b"d\0\0\0\x0crow 1\n\n\n" + b"\x7fmarker"]
     stream = {"pgoutput": _STREAM, "pgoutput-text": _TEXT_STREAM, "test_decoding": _LINES}[target]

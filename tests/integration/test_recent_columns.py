@@ -16,9 +16,7 @@ ROWS = "INSERT INTO t SELECT i % 4, NULLIF(i % 3, 1)::text FROM generate_series(
 
 
 @pytest.fixture(params=["pgoutput", "test_decoding"])
-def task(
-    mover: Mover, source: Database, target: Database, request: pytest.FixtureRequest
-) -> Task:
+def task(mover: Mover, source: Database, target: Database, request: pytest.FixtureRequest) -> Task:
     return asleep(mover, source, target, SCHEMA, ROWS, plugin=request.param)
 
 
@@ -46,9 +44,7 @@ def test_deleted_between_two(task: Task) -> None:
 
 def test_one_of_equal_rows(task: Task) -> None:
     """What goes and what comes are printed alike, and are two different rows."""
-    task.source.run(
-        "DELETE FROM t WHERE ctid = (SELECT min(ctid) FROM t WHERE a = 2 AND b = '2')"
-    )
+    task.source.run("DELETE FROM t WHERE ctid = (SELECT min(ctid) FROM t WHERE a = 2 AND b = '2')")
     _both(task, "ALTER TABLE t ADD c int DEFAULT 5")
     task.source.run("INSERT INTO t VALUES (2, '2', NULL)")
     ends_equal(task)

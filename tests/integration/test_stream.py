@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from azext_dms_pg.postgres import copy_both
+from tests.fix_postgres import MakeDatabase, Servers
 from tests.support.databases import Database
 from tests.support.following import Following
+from tests.support.loading import reach
 
 PLAIN = """
 CREATE TABLE item (id int PRIMARY KEY, name text, price numeric, seen timestamptz);
@@ -27,6 +30,14 @@ def way(name: str) -> dict[str, Any]:
     return {"binary": name == "binary"}
 
 
+@pytest.fixture(params=["beneath libpq", "through libpq"])
+def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to read the stream."""
+    if request.param == "through libpq":
+        monkeypatch.setattr(copy_both, "open_channel", lambda _: None)
+
+
+@pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize("form", WAYS)
 def test_every_kind_of_change(source: Database, target: Database, form: str) -> None:
     with Following(source, target, PLAIN, ROWS, **way(form)) as following:
@@ -39,3 +50,16 @@ def test_every_kind_of_change(source: Database, target: Database, form: str) -> 
         following.catch_up()
         assert following.differences() == []
         assert following.counts() == {"public.item": [1, 10, 10, 0], "public.log": [3, 10, 10, 0]}
+
+
+@pytest.mark.usefixtures("reading")
+def test_over_tls(servers: Servers, make_database: MakeDatabase, target: Database) -> None:
+    """Rows of all sizes: some take many records, and many share one."""
+    source = make_database(servers.get(17, tls=True, role="tls"), "")
+    encrypted = reach(source, encrypt=True)
+    with Following(source, target, PLAIN, ROWS, at_source=encrypted) as following:
+        source.run("INSERT INTO item SELECT i, 'x' FROM generate_series(1000, 30000) i")
+        source.run("UPDATE item SET name = repeat('long ', 1000000) WHERE id < 5")
+        source.run("DELETE FROM item WHERE id BETWEEN 2000 AND 29000")
+        following.catch_up()
+        assert following.differences() == []

@@ -6,6 +6,7 @@ Owns which table of the stream is which route, and which layout it has at this p
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from azext_dms_pg.engine.changes.batch import Change, Emptied, Operation
@@ -28,10 +29,17 @@ from azext_dms_pg.postgres.encodings import to_utf8
 from azext_dms_pg.postgres.rowcode import RowReader, row_reader
 from azext_dms_pg.postgres.test_decoding import TextChange, TextColumn
 from azext_dms_pg.postgres.tuples import TupleReader
-from azext_dms_pg.postgres.walsender import PAYLOAD, header
+from azext_dms_pg.postgres.walsender import (
+    COPY_DATA,
+    PAYLOAD,
+    XLOG_DATA,
+    frame_of,
+    header,
+    xlog_data,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from azext_dms_pg.engine.changes.layouts import Layouts
     from azext_dms_pg.engine.stream.assembler import Assembler
@@ -42,8 +50,10 @@ if TYPE_CHECKING:
 _TABLE = b"table "  # only these messages hold the user's text
 _FIRST_USER_OID = 16384
 _NAME_OID = 19
-# A row change: its kind, its relation, the kind of its first tuple; then that tuple.
-_HEAD, _OID, _TUPLE = slice(PAYLOAD, PAYLOAD + 6), slice(PAYLOAD + 1, PAYLOAD + 5), PAYLOAD + 6
+# A row change is its kind, its relation, the kind of its first tuple; then that tuple. In front
+# of it stand what CopyData and XLogData begin with; one look at all of it costs least.
+_LOOK = struct.Struct(f">BIB{PAYLOAD - 1}x6s")
+_OID = slice(PAYLOAD + 1, PAYLOAD + 5)
 _PLAIN = ((pgoutput.INSERT, Operation.INSERT), (pgoutput.UPDATE, Operation.UPDATE))
 _ROWS = frozenset((pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE))
 _BEGIN_KIND, _COMMIT_KIND = pgoutput.BEGIN, pgoutput.COMMIT
@@ -60,9 +70,10 @@ class Feed(Protocol):
         """For START_REPLICATION."""
         ...
 
-    def take(self, frames: Sequence[bytes]) -> None:
-        """Pass what XLogData frames hold on to the assembler.
+    def take(self, data: bytes, at: int) -> int:
+        """Pass on to the assembler what the XLogData messages from ``at`` on hold.
 
+        :returns: where the first message begins that is another one, or not whole.
         :raises MigrationError: malformed, or the table no longer fits.
         """
         ...
@@ -100,16 +111,23 @@ class PgoutputFeed:
             options["messages"] = "true"
         return options
 
-    def take(self, frames: Sequence[bytes]) -> None:
-        changes = self._changes
-        readers = self._plain
-        for frame in frames:
+    def take(self, data: bytes, at: int) -> int:
+        changes, readers, look = self._changes, self._plain, _LOOK.unpack_from
+        end = len(data)
+        last = end - _LOOK.size
+        while at <= last:
+            message, size, frame_kind, head = look(data, at)
+            stop = at + 1 + size
+            if frame_kind != XLOG_DATA or message != COPY_DATA or stop > end:
+                return at
             # Nearly every change is plain; everything else is read with care.
-            if changes is not None and (reader := readers.get(frame[_HEAD])) is not None:
-                change = reader(frame)
+            if changes is not None and (reader := readers.get(head)) is not None:
+                change = reader(data, at, stop)
                 if change is not None:
                     changes.append(change)
+                    at = stop
                     continue
+            frame, at = frame_of(data, at, stop), stop
             kind = frame[PAYLOAD]
             if kind == _BEGIN_KIND:
                 changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
@@ -119,6 +137,7 @@ class PgoutputFeed:
                 self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
             else:
                 self._other(frame, kind)
+        return at
 
     def _other(self, frame: bytes, kind: int) -> None:
         if kind in _ROWS:
@@ -193,7 +212,7 @@ class PgoutputFeed:
             for kind, operation in _PLAIN:
                 if kind == pgoutput.INSERT or layout.matching is Matching.KEY:
                     self._plain[bytes([kind]) + key + _NEW] = row_reader(
-                        widths, picks, layout.key, _TUPLE, (layout, operation, None)
+                        widths, picks, layout.key, _LOOK.size, (layout, operation, None)
                     )
         opened = self._open[key] = _Opened(layout, TupleReader(len(widths), binary=layout.binary))
         return opened
@@ -234,9 +253,11 @@ class TextFeed:
         del publication
         return {"include-xids": "1", "include-timestamp": "1", "skip-empty-xacts": "0"}
 
-    def take(self, frames: Sequence[bytes]) -> None:
-        for frame in frames:
+    def take(self, data: bytes, at: int) -> int:
+        while (found := xlog_data(data, at)) is not None:
+            frame, at = found
             self._take(frame)
+        return at
 
     def _take(self, frame: bytes) -> None:
         payload = frame[PAYLOAD:]

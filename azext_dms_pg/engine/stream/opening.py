@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.errors import Interrupted, MigrationError, ServerError
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import connect
-from azext_dms_pg.postgres.follow import ReplicationStream
+from azext_dms_pg.postgres.follow import start_replication
 from azext_dms_pg.postgres.replication import check_slot
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.postgres.follow import ReplicationStream
     from azext_dms_pg.postgres.transfer import Side
 
 _IN_USE = "55006"
@@ -49,7 +50,7 @@ def open_stream(
         while True:
             status = check_slot(session, slot, progress)
             try:
-                return ReplicationStream(source, slot, progress, options, pace)
+                return start_replication(source, slot, progress, options, pace)
             except ServerError as error:
                 if error.sqlstate != _IN_USE:
                     check_slot(session, slot, progress)

@@ -30,7 +30,7 @@ from azext_dms_pg.engine.values import Applied, Plan, Position
 from azext_dms_pg.errors import Interrupted
 from azext_dms_pg.model.connection import Connection
 from azext_dms_pg.model.settings import MigrationSettings
-from azext_dms_pg.postgres.follow import WalEnd
+from azext_dms_pg.postgres.wal_end import WalEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable

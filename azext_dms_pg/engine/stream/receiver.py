@@ -19,8 +19,9 @@ from azext_dms_pg.engine.faults import (
 from azext_dms_pg.engine.stream.assembler import Assembler, Limits
 from azext_dms_pg.errors import Interrupted, ServerError
 from azext_dms_pg.postgres import walsender
-from azext_dms_pg.postgres.follow import ReplicationStream, WalEnd
+from azext_dms_pg.postgres.follow import ReplicationStream
 from azext_dms_pg.postgres.liveness import lost
+from azext_dms_pg.postgres.wal_end import WalEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,25 +105,34 @@ class Receiver:
             self._give_up(error)
 
     def _round(self, stream: ReplicationStream, wal_end: WalEnd, feed: Feed) -> None:
-        frames = stream.frames(_TICK)
-        for data, run in walsender.runs(frames):
-            if data:
-                feed.take(run)
-                continue
-            for frame in run:
-                self._keepalive(walsender.keepalive(frame))
-        if frames:
+        data = stream.read(_TICK)
+        if stream.recent:
             self._heard_at, self._sightings = time.monotonic(), 0
-            self.assembler.received(stream.recent)
-            if frames[-1][0] == walsender.XLOG_DATA:
-                self._heard(walsender.header(frames[-1]))
+        if data:
+            self.assembler.received(self._take(data, stream, feed))
         self._report()
         if wal_end.poll(_ASK_EVERY):
             self.server_lsn = max(self.server_lsn, wal_end.known)
             self._judge(wal_end.known)
             self._push_on(wal_end)
             self._suspect(stream, wal_end)
-        self._offer(drained=not frames)
+        self._offer(drained=not data)
+
+    def _take(self, data: bytes, stream: ReplicationStream, feed: Feed) -> int:
+        """Pass messages on; how many bytes of them were whole."""
+        at = 0
+        while at < len(data):
+            begun, at = at, feed.take(data, at)
+            if at > begun:
+                self._heard(walsender.header(data, begun + walsender.FRAME))
+            if at < len(data):
+                begun = at
+                at, keepalive = stream.apart(data, at)
+                if keepalive is not None:
+                    self._keepalive(keepalive)
+                elif at == begun:
+                    break
+        return at
 
     # -- what the source says ----------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,6 +39,21 @@ def tuples(draw: st.DrawFn) -> tuple[list[int], bytes]:
     return widths, b"".join(parts)
 
 
+def _read(
+    widths: Sequence[int],
+    picks: Sequence[int],
+    key: Sequence[int],
+    data: bytes,
+    first: Sequence[object] = (),
+) -> tuple[Any, ...] | None:
+    """The tuple of a message that has others around it."""
+    message = bytes(AT) + data
+    around = b"b\0\0\0\4"
+    start = len(around)
+    whole = around + message + around
+    return row_reader(widths, picks, key, AT, first)(whole, start, start + len(message))
+
+
 @given(tuples())
 def test_plain_tuples_become_rows(made: tuple[list[int], bytes]) -> None:
     widths, data = made
@@ -46,7 +63,7 @@ def test_plain_tuples_become_rows(made: tuple[list[int], bytes]) -> None:
     for key in ([], [0], [0, 1], [1]):
         if len(key) > len(picks) or (key and key[-1] >= len(picks)):
             continue
-        found = row_reader(widths, picks, key, AT)(bytes(AT) + data)
+        found = _read(widths, picks, key, data)
         if UNCHANGED in fields:
             assert found is None
         elif found is not None:
@@ -63,7 +80,7 @@ def test_plain_tuples_become_rows(made: tuple[list[int], bytes]) -> None:
 
 @given(WIDTHS, st.binary(max_size=200))
 def test_noise_is_left_alone_or_was_sound(widths: list[int], data: bytes) -> None:
-    found = row_reader(widths, range(len(widths)), [], AT)(bytes(AT) + data)
+    found = _read(widths, range(len(widths)), [], data)
     if found is not None:
         fields, end = TupleReader(len(widths), binary=True).read(data, 0)
         assert (end, found[1][2:]) == (len(data), b"".join(fields))
@@ -73,7 +90,7 @@ def test_noise_is_left_alone_or_was_sound(widths: list[int], data: bytes) -> Non
 def test_a_cut_tuple_is_left_alone(made: tuple[list[int], bytes], data: st.DataObject) -> None:
     widths, whole = made
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    assert row_reader(widths, range(len(widths)), [], AT)(bytes(AT) + cut) is None
+    assert _read(widths, range(len(widths)), [], cut) is None
     with pytest.raises(ProtocolError):
         TupleReader(len(widths), binary=True).read(cut, 0)
 
@@ -81,18 +98,20 @@ def test_a_cut_tuple_is_left_alone(made: tuple[list[int], bytes], data: st.DataO
 def test_a_table_as_wide_as_they_get() -> None:
     widths = [8] * 1600
     data = struct.pack(">H", len(widths)) + (b"b" + struct.pack(">I", 8) + b"12345678") * 1600
-    found = row_reader(widths, range(1600), [0], 0)(data)
+    found = _read(widths, range(1600), [0], data)
     assert found is not None
     assert found[1].count(b"12345678") == 1600
 
 
 def test_values_as_text_and_other_counts_are_left_alone() -> None:
-    read = row_reader([4, -1], [0, 1], [0], 0)
+    def read(data: bytes) -> tuple[Any, ...] | None:
+        return _read([4, -1], [0, 1], [0], data)
+
     plain = b"\0\2b\0\0\0\4abcdb\0\0\0\1x"
     assert read(plain) == (b"\0\0\0\4abcd", b"\0\2\0\0\0\4abcd\0\0\0\1x")
     assert read(b"\0\2b\0\0\0\4abcdn") == (b"\0\0\0\4abcd", b"\0\2\0\0\0\4abcd" + NULL)
     assert read(plain.replace(b"b\0\0\0\1", b"t\0\0\0\1")) is None
     assert read(b"\0\1" + plain[2:]) is None
     assert read(plain + b"n") is None
-    assert row_reader([], [], [], 0)(b"\0\0") == (b"", b"\0\0")
-    assert row_reader([], [], [], 0, ("a", None))(b"\0\0") == ("a", None, b"", b"\0\0")
+    assert _read([], [], [], b"\0\0") == (b"", b"\0\0")
+    assert _read([], [], [], b"\0\0", ("a", None)) == ("a", None, b"", b"\0\0")

@@ -10,6 +10,7 @@ Owns the bytes on their way. Knows no replication.
 from __future__ import annotations
 
 import select
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
 
 _BUFFER = 1 << 20
 # After so many bytes there may well be more already, and no need to wait to be woken.
-_WORTH_READING_ON = 8192
+_MUCH = 131072
+# After less, some more may gather for so long (seconds). A server that finds our window open sends
+# every message by itself, which costs it three times as much as leaving them to its kernel; once
+# it does, it is slower than we are, and would find the window open for ever.
+_GATHER = 0.005
+# The end of a burst is below the low-water mark and wakes nobody; so soon (seconds) and so often we
+# look for it. Any sooner, and the window would be open.
+_LOOK = 0.01
+_LOOKS = 3
 _BEGUN = ord("W")
 
 
@@ -68,7 +77,7 @@ class Beneath:
         self._buffer = memoryview(bytearray(_BUFFER))
         self._rest = b""
         self._unsent = b""
-        self._recent = 0
+        self._recent = self._looks = 0
         self._readable = select.poll()
         self._readable.register(channel, select.POLLIN)
 
@@ -89,7 +98,8 @@ class Beneath:
                         f"The {self._side} answered {chr(frame.kind)!r}, not with a stream.",
                         "Report this with the server's version.",
                     )
-            more = self.read(TICK)
+            self._readable.poll(TICK * 1000)
+            more = bytes(self._buffer[: self._drain()])
             if not more:
                 pace.waiting(self._side)
             came += more
@@ -98,17 +108,13 @@ class Beneath:
         if self._rest:
             rest, self._rest = self._rest, b""
             return rest
-        if self._recent < _WORTH_READING_ON:
-            self._readable.poll(seconds * 1000)
-        try:
-            self._recent = self._channel.receive(self._buffer)
-        except BlockingIOError:
-            self._recent = 0
-            return b""
-        except OSError as error:
-            raise self._gone(str(error)) from error
-        if not self._recent:
-            raise self._gone("it closed the connection")
+        if self._recent >= _MUCH:
+            self._looks = _LOOKS
+        else:
+            self._readable.poll(1000 * (min(seconds, _LOOK) if self._looks else seconds))
+            self._looks = max(self._looks - 1, 0)
+            time.sleep(_GATHER)
+        self._recent = self._drain()
         return bytes(self._buffer[: self._recent])
 
     def send(self, content: bytes) -> None:
@@ -118,6 +124,27 @@ class Beneath:
 
     def close(self) -> None:
         self._channel.close()
+
+    def _drain(self) -> int:
+        """Fill the buffer with what is there; every piece makes room for the next one.
+
+        What came before the end of the stream is handed out first: it may say why.
+        """
+        filled = 0
+        try:
+            while filled < _BUFFER:
+                got = self._channel.receive(self._buffer[filled:])
+                if not got:
+                    break
+                filled += got
+        except BlockingIOError:
+            return filled
+        except OSError as error:
+            if not filled:
+                raise self._gone(str(error)) from error
+        if not filled:
+            raise self._gone("it closed the connection")
+        return filled
 
     def _flush(self) -> None:
         """Send what can be sent at once."""
@@ -159,7 +186,7 @@ class Through:
         try:
             found = self._held()
             if not found:
-                if self._recent < _WORTH_READING_ON:
+                if self._recent < _MUCH:
                     self._readable.poll(seconds * 1000)
                 self._pgconn.consume_input()
                 found = self._held()

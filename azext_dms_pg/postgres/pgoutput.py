@@ -26,8 +26,6 @@ from typing import NamedTuple
 
 from azext_dms_pg.errors import ProtocolError
 from azext_dms_pg.postgres.changes import (
-    Begin,
-    Commit,
     Fields,
     LogicalMessage,
     StreamColumn,
@@ -102,20 +100,25 @@ def row_change(data: bytes, at: int, reader: TupleReader) -> RowChange:
     return RowChange(operation, is_key, old, new)
 
 
-def begin(data: bytes, at: int = 0) -> Begin:
-    if len(data) != at + 1 + _BEGIN.size:
-        raise broken(data)
+def begin(data: bytes, at: int, end: int) -> tuple[int, int, int]:
+    """The fields of a ``Begin`` from the message that begins at ``at`` and ends at ``end``.
+
+    Every transaction has one: making the object itself would cost more than reading it.
+    """
+    if end != at + 1 + _BEGIN.size:
+        raise broken(data[at:end])
     final, time, xid = _BEGIN.unpack_from(data, at + 1)
-    return Begin(final, time + EPOCH, xid)
+    return final, time + EPOCH, xid
 
 
-def commit(data: bytes, at: int = 0) -> Commit:
-    if len(data) != at + 1 + _COMMIT.size:
-        raise broken(data)
-    _, _, end, time = _COMMIT.unpack_from(data, at + 1)
-    if end < 0:
-        raise broken(data)
-    return Commit(end, time + EPOCH)
+def commit(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """The fields of a ``Commit`` likewise."""
+    if end != at + 1 + _COMMIT.size:
+        raise broken(data[at:end])
+    _, _, end_lsn, time = _COMMIT.unpack_from(data, at + 1)
+    if end_lsn < 0:
+        raise broken(data[at:end])
+    return end_lsn, time + EPOCH
 
 
 def relation(data: bytes, at: int = 0) -> StreamRelation:

@@ -17,7 +17,7 @@ from azext_dms_pg.errors import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azext_dms_pg.postgres.changes import Begin, Commit, LogicalMessage
+    from azext_dms_pg.postgres.changes import LogicalMessage
 
 # Most transactions are small; it is cheaper to collapse some hundred of them at once.
 _WORTH_COLLAPSING = 2000
@@ -67,7 +67,9 @@ class Assembler:
         self._until = until
         self._limits = limits
         self._hand_over = hand_over
-        self._begin: Begin | None = None
+        self.in_transaction = False
+        # Of the transaction that has begun; 0 where the stream is silent, or none has.
+        self._commit_time = self._xid = 0
         # One list for ever, for the feed adds to it: whole transactions that are still to be
         # collapsed, up to ``_whole``, then the one that has begun.
         self._changes: list[Change | Emptied] = []
@@ -86,30 +88,26 @@ class Assembler:
         return self._taken + self.batch.changes
 
     @property
-    def in_transaction(self) -> bool:
-        return self._begin is not None
-
-    @property
     def oldest_commit(self) -> int:
         """Commit time of the oldest transaction here, 0 for none or unknown."""
-        if self.batch.first_commit:
-            return self.batch.first_commit
-        return self._begin.commit_time if self._begin is not None else 0
+        return self.batch.first_commit or self._commit_time
 
-    def begin(self, begin: Begin) -> list[Change | Emptied] | None:
+    def begin(self, final_lsn: int, commit_time: int, xid: int) -> list[Change | Emptied] | None:
         """Where to put the transaction's changes; None when the target has them already.
+
+        Parameters as of ``Begin``.
 
         :raises ProtocolError: inside a transaction.
         :raises LineReachedError: it committed after the position to stop at.
         """
-        if self._begin is not None:
+        if self.in_transaction:
             raise _out_of_order("BEGIN inside a transaction")
-        final = begin.final_lsn
-        if 0 < self._until <= final:
-            self.stop_at(final)
-        self._begin = begin
+        if 0 < self._until <= final_lsn:
+            self.stop_at(final_lsn)
+        self.in_transaction = True
+        self._commit_time, self._xid = commit_time, xid
         # The commit record of anything applied ends at or before the progress.
-        return None if 0 < final < self._progress else self._changes
+        return None if 0 < final_lsn < self._progress else self._changes
 
     def stop_at(self, lsn: int) -> None:
         """:raises LineReachedError: whatever comes from this position on is not wanted."""
@@ -118,13 +116,13 @@ class Assembler:
 
     def expect_transaction(self) -> None:
         """:raises ProtocolError: outside a transaction."""
-        if self._begin is None:
+        if not self.in_transaction:
             raise _out_of_order("a row change outside a transaction")
 
     def received(self, size: int) -> None:
         """Say how many bytes came since last time; hands over a slice if it is time."""
         self.batch.size += size
-        if self._begin is None:
+        if not self.in_transaction:
             return
         self._size += size
         changes = len(self._changes) - self._whole
@@ -136,12 +134,13 @@ class Assembler:
         if message.prefix == MESSAGE_PREFIX and message.transactional:
             self._nonce = message.content.decode("utf-8", "replace")
 
-    def commit(self, commit: Commit) -> None:
-        """:raises ProtocolError: outside a transaction."""
-        begin = self._begin
-        if begin is None:
+    def commit(self, end: int, commit_time: int) -> None:
+        """Parameters as of ``Commit``.
+
+        :raises ProtocolError: outside a transaction.
+        """
+        if not self.in_transaction:
             raise _out_of_order("COMMIT outside a transaction")
-        end = commit.end_lsn
         if 0 < self._until < end:
             # The start of its commit record is not known with test_decoding.
             self.stop_at(end)
@@ -150,17 +149,17 @@ class Assembler:
         whole = self._whole
         found = len(self._changes) - whole
         if not found and not self._sliced:
-            self._remember(begin.xid, end)
+            self._remember(self._xid, end)
         self.received_lsn = end
         if end > self._progress:
             self._whole = whole + found
             batch = self.batch
             batch.changes += found
             batch.lsn = end
-            batch.commit_time = commit.commit_time
+            batch.commit_time = commit_time
             batch.transactions += 1
             if not batch.first_commit:
-                batch.first_commit = begin.commit_time or commit.commit_time
+                batch.first_commit = self._commit_time or commit_time
             limits = self._limits
             few = batch.transactions == limits.together and end <= limits.together_until
             if few or self._sliced:
@@ -172,8 +171,9 @@ class Assembler:
             raise _out_of_order("a large transaction that had been applied already")
         else:
             del self._changes[whole:]
-        self._begin = self._nonce = None
-        self._size = 0
+        self._nonce = None
+        self.in_transaction = False
+        self._commit_time = self._size = 0
 
     def take(self) -> Batch:
         """The whole transactions so far; a new batch begins.
@@ -192,7 +192,7 @@ class Assembler:
                 self._hand_over(self.take())
             self._sliced = True
         batch = self.batch
-        batch.first_commit = self._begin.commit_time if self._begin is not None else 0
+        batch.first_commit = self._commit_time
         batch.changes = self._whole = len(self._changes)
         self._size = 0
         self._hand_over(self.take())

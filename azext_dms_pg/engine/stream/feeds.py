@@ -31,6 +31,7 @@ from azext_dms_pg.postgres.test_decoding import TextChange, TextColumn
 from azext_dms_pg.postgres.tuples import TupleReader
 from azext_dms_pg.postgres.walsender import (
     COPY_DATA,
+    FRAME,
     PAYLOAD,
     XLOG_DATA,
     frame_of,
@@ -56,7 +57,7 @@ _LOOK = struct.Struct(f">BIB{PAYLOAD - 1}x6s")
 _OID = slice(PAYLOAD + 1, PAYLOAD + 5)
 _PLAIN = ((pgoutput.INSERT, Operation.INSERT), (pgoutput.UPDATE, Operation.UPDATE))
 _ROWS = frozenset((pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE))
-_BEGIN_KIND, _COMMIT_KIND = pgoutput.BEGIN, pgoutput.COMMIT
+_CONTENT = FRAME + PAYLOAD
 _NEW = bytes([pgoutput.NEW])
 
 
@@ -113,6 +114,7 @@ class PgoutputFeed:
 
     def take(self, data: bytes, at: int) -> int:
         changes, readers, look = self._changes, self._plain, _LOOK.unpack_from
+        assembler = self._assembler
         end = len(data)
         last = end - _LOOK.size
         while at <= last:
@@ -127,16 +129,16 @@ class PgoutputFeed:
                     changes.append(change)
                     at = stop
                     continue
-            frame, at = frame_of(data, at, stop), stop
-            kind = frame[PAYLOAD]
-            if kind == _BEGIN_KIND:
-                changes = self._assembler.begin(pgoutput.begin(frame, PAYLOAD))
+            kind = head[0]
+            if kind == pgoutput.BEGIN:
+                changes = assembler.begin(*pgoutput.begin(data, at + _CONTENT, stop))
                 self._changes = changes
-            elif kind == _COMMIT_KIND:
+            elif kind == pgoutput.COMMIT:
                 self._changes = changes = None
-                self._assembler.commit(pgoutput.commit(frame, PAYLOAD))
+                assembler.commit(*pgoutput.commit(data, at + _CONTENT, stop))
             else:
-                self._other(frame, kind)
+                self._other(frame_of(data, at, stop), kind)
+            at = stop
         return at
 
     def _other(self, frame: bytes, kind: int) -> None:
@@ -267,10 +269,10 @@ class TextFeed:
         if isinstance(event, TextChange):
             self._row(event)
         elif isinstance(event, Begin):
-            self._changes = self._assembler.begin(event)
+            self._changes = self._assembler.begin(*event)
         elif isinstance(event, Commit):
             self._changes = None
-            self._assembler.commit(event)
+            self._assembler.commit(*event)
         elif isinstance(event, LogicalMessage):
             self._assembler.message(event)
         else:

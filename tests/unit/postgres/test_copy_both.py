@@ -159,12 +159,15 @@ def test_frames_that_are_none(
 
 def test_the_source_says_why_it_ends(server: socket.socket, stream: ReplicationStream) -> None:
     server.sendall(wire.parameter("a", "b") + wire.error("57P01", "terminating"))
+    server.shutdown(socket.SHUT_RDWR)
     data = stream.read(1)
     at, keepalive = stream.apart(data, 0)
     assert keepalive is None
     with pytest.raises(ServerError, match="terminating") as caught:
         stream.apart(data, at)
     assert caught.value.retryable
+    with pytest.raises(ServerError, match="closed the connection"):
+        stream.read(1)
 
 
 def test_the_source_ends_in_order(server: socket.socket, stream: ReplicationStream) -> None:

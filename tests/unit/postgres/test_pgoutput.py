@@ -94,9 +94,13 @@ def test_relation(
 
 def test_transaction() -> None:
     begin = b"B" + struct.pack(">qqI", 77, 1_000_000, 9)
-    assert pgoutput.begin(begin) == (77, walsender.EPOCH + 1_000_000, 9)
+    assert pgoutput.begin(b"?" + begin + b"?", 1, 1 + len(begin)) == (
+        77,
+        walsender.EPOCH + 1_000_000,
+        9,
+    )
     commit = b"C" + struct.pack(">Bqqq", 0, 77, 99, 5)
-    assert pgoutput.commit(commit) == (99, walsender.EPOCH + 5)
+    assert pgoutput.commit(b"?" + commit + b"?", 1, 1 + len(commit)) == (99, walsender.EPOCH + 5)
 
 
 @given(st.lists(oids, max_size=6), st.booleans(), st.booleans())
@@ -137,8 +141,8 @@ def _rows(data: bytes) -> None:
 
 
 DECODERS: tuple[Callable[[bytes], object], ...] = (
-    pgoutput.begin,
-    pgoutput.commit,
+    lambda data: pgoutput.begin(data, 0, len(data)),
+    lambda data: pgoutput.commit(data, 0, len(data)),
     pgoutput.relation,
     pgoutput.type_note,
     pgoutput.truncate,

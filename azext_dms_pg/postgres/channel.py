@@ -99,6 +99,7 @@ class _Encrypted:
         self._session = 0
 
     def receive(self, into: memoryview) -> int:
+        self._expect_open()
         room = len(into)
         start = ctypes.addressof(ctypes.c_char.from_buffer(into))
         got = 0
@@ -114,6 +115,7 @@ class _Encrypted:
     def send(self, data: memoryview) -> int:
         # Copied, for the buffer may be read-only; at the repetition OpenSSL insists on the same
         # bytes but not on the same place (libpq sets SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER).
+        self._expect_open()
         record = bytes(data[:_RECORD])
         self._ssl.clear_error()
         size: int = self._ssl.write(self._session, record, len(record))
@@ -124,6 +126,11 @@ class _Encrypted:
     def wake_at(self, size: int) -> None:
         with socket.socket(fileno=os.dup(self._descriptor)) as handle:
             _low_water(handle, size)
+
+    def _expect_open(self) -> None:
+        """OpenSSL would read from address 0."""
+        if not self._session:
+            raise ConnectionError("it was closed here")
 
     def _ended(self, result: int) -> bool:
         """Whether the stream has ended in order; raises for everything else."""

@@ -126,6 +126,19 @@ def test_a_commit_whose_answer_was_dropped_took_place(
     assert source.value("SELECT count(*) FROM t") == 1
 
 
+def test_something_happens_at_the_next_commit_alone(
+    source: Database, make_proxy: MakeProxy
+) -> None:
+    proxy, struck = make_proxy(source.server), []
+    proxy.at_commit(lambda: struck.append(1))
+    with source.connect(port=proxy.port, autocommit=False) as connection:
+        for _ in range(2):
+            connection.execute("SELECT 1")
+            connection.commit()
+    assert struck == [1]
+    assert not proxy.disarm()
+
+
 def test_a_cut_and_a_refusal_are_felt(source: Database, make_proxy: MakeProxy) -> None:
     proxy = make_proxy(source.server)
     with source.connect(port=proxy.port) as connection:

@@ -136,6 +136,20 @@ MUTANTS = (
         "test_stream_rows.py::test_hazard_17_equal_rows",
     ),
     Mutant(
+        17,
+        "engine/apply/whole.py",
+        "    for at in layout.recent:\n",
+        "    for at in ():\n",
+        "test_recent_columns.py::test_deleted_before_it_came",
+    ),
+    Mutant(
+        17,
+        "engine/stream/feeds.py",
+        "            if layout is not None and layout.recent:\n",
+        "            if False:\n",
+        "test_recent_columns.py::test_one_of_equal_rows",
+    ),
+    Mutant(
         18,
         "engine/cutover/finishing.py",
         "    copy_sequences(source, target, plan, job.settings.sequence_margin)\n",

@@ -15,6 +15,7 @@ import contextlib
 import select
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -59,6 +60,7 @@ class Proxy:
         self._deaf = False
         self._spoiling: tuple[bytes, bytes] | None = None
         self.spoiled = 0
+        self._strike: Callable[[], None] | None = None
         self._closed = False
         self.connections = 0
         self.dropped_commits = 0
@@ -98,6 +100,20 @@ class Proxy:
     def drop_commit_reply(self, times: int = 1) -> None:
         """Forward the next COMMIT, wait for the server to have done it, and cut unanswered."""
         self._drop_commits += times
+
+    def at_commit(self, strike: Callable[[], None]) -> None:
+        """Call ``strike`` right after the next COMMIT was forwarded."""
+        with self._lock:
+            self._strike = strike
+
+    def disarm(self) -> bool:
+        """Call nothing at the next COMMIT; whether it had not come yet."""
+        return self._take_strike() is not None
+
+    def _take_strike(self) -> Callable[[], None] | None:
+        with self._lock:
+            strike, self._strike = self._strike, None
+        return strike
 
     def spoil(self, old: bytes, new: bytes) -> None:
         """Put ``new`` where the server says ``old`` next (in one piece)."""
@@ -170,8 +186,11 @@ class Proxy:
             if self._drop_commits and _has_commit(tail, data):
                 self._drop_commits -= 1
                 link.swallow = True
+            strike = self._take_strike() if self._strike and _has_commit(tail, data) else None
             tail = data[-16:]
             link.server.sendall(data)
+            if strike is not None:
+                strike()
 
     def _spoiled(self, data: bytes) -> bytes:
         if self._spoiling is None or self._spoiling[0] not in data:

@@ -59,6 +59,7 @@ FAULTS: dict[str, Entry] = {
     # -- servers
     "crash source": Entry(_ALL, 3),
     "crash target": Entry(_ALL, 3),
+    "crash target at COMMIT": Entry(_ALL - {"validating"}, 3),
     "crash target in a row": Entry(_STREAM | {"loading"}, 1.5),
     "crash both": Entry(_ALL, 1),
     "source down for a while": Entry(_BUSY, 1),

@@ -80,6 +80,8 @@ class Assembler:
         self._taken = 0  # changes in batches that are gone
         self.batch = Batch()
         self.received_lsn = progress
+        self.newest_commit = 0
+        """Commit time of the last whole transaction that came; 0 while none has, or unknown."""
         self.marks: OrderedDict[str | int, Mark] = OrderedDict()
 
     @property
@@ -150,7 +152,7 @@ class Assembler:
         found = len(self._changes) - whole
         if not found and not self._sliced:
             self._remember(self._xid, end)
-        self.received_lsn = end
+        self.received_lsn, self.newest_commit = end, commit_time
         if end > self._progress:
             self._whole = whole + found
             batch = self.batch

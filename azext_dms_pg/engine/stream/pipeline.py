@@ -142,12 +142,16 @@ class Pipeline:
         )
 
     def _lag(self) -> float:
-        oldest = self.receiver.oldest_commit
+        """Seconds since the oldest commit that is not on the target, at the most."""
+        receiver = self.receiver
+        now = time.time_ns() // 1000 - receiver.clock_offset
+        oldest, newest = receiver.oldest_commit, receiver.assembler.newest_commit
         if oldest:
-            now = time.time_ns() // 1000 - self.receiver.clock_offset
             return max(0.0, (now - oldest) / _MICROSECONDS)
-        behind, unheard = self.receiver.behind_since, self.receiver.unheard
-        return unheard if behind is None else max(unheard, time.monotonic() - behind)
+        behind, unheard = receiver.behind_since, receiver.unheard
+        lag = unheard if behind is None else max(unheard, time.monotonic() - behind)
+        # All that came is on the target. What is on its way was committed after it.
+        return min(lag, max(0.0, (now - newest) / _MICROSECONDS)) if newest else lag
 
     def close(self) -> None:
         """Stop both threads; a statement that runs on the target is cancelled."""

@@ -41,6 +41,7 @@ DO: dict[str, Callable[[Case], bool]] = {
     "terminate in a storm": sessions.terminate_storm,
     "crash source": servers.crash_source,
     "crash target": servers.crash_target,
+    "crash target at COMMIT": servers.crash_target_at_commit,
     "crash target in a row": servers.crash_target_often,
     "crash both": servers.crash_both,
     "source down for a while": servers.source_down,

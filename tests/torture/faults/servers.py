@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,25 @@ def crash_source(case: Case) -> bool:
 
 def crash_target(case: Case) -> bool:
     _crash(case, case.pair.target)
+    return True
+
+
+def crash_target_at_commit(case: Case) -> bool:
+    """Its processes are killed when a COMMIT of ours has just reached it, or a little later."""
+    server, struck = case.pair.target, threading.Event()
+    pause = case.random.choice([0.0, 0.0, 0.001, 0.003])
+
+    def strike() -> None:
+        time.sleep(pause)
+        server.kill()
+        struck.set()
+
+    case.target_proxy.at_commit(strike)
+    if not struck.wait(4.0):
+        if case.target_proxy.disarm():
+            return False
+        struck.wait()
+    server.run_again()
     return True
 
 

@@ -102,6 +102,15 @@ def rows_heard(target: TlsPeer) -> bytes:
     return heard[1 + int.from_bytes(heard[1:5], "big") :]
 
 
+def test_a_closed_channel_is_not_used(source: TlsPeer) -> None:
+    channel = opened(source)
+    channel.close()
+    with pytest.raises(ConnectionError):
+        channel.receive(memoryview(bytearray(10)))
+    with pytest.raises(ConnectionError):
+        channel.send(memoryview(b"x"))
+
+
 def test_rows_arrive_and_nothing_else(source: TlsPeer, target: TlsPeer) -> None:
     source.send(source.seal(WHOLE))
     target.send(target.seal(TAKEN))

@@ -38,6 +38,8 @@ _GATHER = 0.005
 # look for it. Any sooner, and the window would be open.
 _LOOK = 0.01
 _LOOKS = 3
+# libpq reads 16 kB at a time, so that much less says that there is more.
+_LIBPQ_MUCH = 8192
 _BEGUN = ord("W")
 
 
@@ -186,7 +188,7 @@ class Through:
         try:
             found = self._held()
             if not found:
-                if self._recent < _MUCH:
+                if self._recent < _LIBPQ_MUCH:
                     self._readable.poll(seconds * 1000)
                 self._pgconn.consume_input()
                 found = self._held()

@@ -154,6 +154,10 @@ class Migration:
             found = checkpoint.read(target, self._job.id)
             self._begun = self._begun or found is not None
             if found is None:
+                if finishing.is_cut_over(self._requests):
+                    self._complete()
+                    return
+                self._check_new()
                 plan = self._validate(source, target)
                 if plan is None:
                     return
@@ -174,6 +178,18 @@ class Migration:
                 # Columns may have come meanwhile; what is compared now is compared whole.
                 plan = self._replan(source, target, found)
             self._finish(source, target, plan)
+
+    def _check_new(self) -> None:
+        """:raises MigrationError: what was made here has no record any more; nothing is guessed."""
+        if self._journal.has_passed(MigrationState.RUNNING):
+            raise MigrationError(
+                "The target has no record of this migration any more: its row in dms_pg.migration "
+                "is gone. It is so after a copy of this task has ended it from another machine, "
+                "and when somebody drops the schema dms_pg.",
+                "If it was cut over elsewhere, all is done: delete this task. If not, cancel it "
+                "and begin anew with another one. The target's tables were not touched.",
+                code="CheckpointMissing",
+            )
 
     def _validate(self, source: Session, target: Session) -> Plan | None:
         """Check everything; None when this database or a sibling may not be migrated."""
@@ -280,9 +296,13 @@ class Migration:
         checkpoint.set_phase(target, self._job.id, checkpoint.COMPLETE)
         replication.drop_slot(source, self._job.source_object)
         publication.drop(source, self._job.source_object)
-        checkpoint.forget(target, self._job.id)
-        self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
+        # Once the target has forgotten it, only this tells a worker that comes after us.
         finishing.close_command(self._requests)
+        checkpoint.forget(target, self._job.id)
+        self._complete()
+
+    def _complete(self) -> None:
+        self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
 
 
 def _worth_another_try(failure: DmsPgError) -> bool:

@@ -234,11 +234,12 @@ class _Supervisor:
         states = {record.state for record in resources.databases(self._store, self._task)}
         wanted = mailbox.wanted(self._store, self._task)
         failed = {MigrationState.FAILED, MigrationState.VALIDATION_FAILED} & states
-        if wanted == mailbox.CANCEL:
+        if states == {MigrationState.COMPLETE}:
+            # A cancel that came too late has cancelled nothing.
+            final = TaskState.SUCCEEDED
+        elif wanted == mailbox.CANCEL:
             # Said only of what was cleaned up; a cancel may be asked for again.
             final = TaskState.CANCELED if states <= _SETTLED else TaskState.FAILED
-        elif states == {MigrationState.COMPLETE}:
-            final = TaskState.SUCCEEDED
         elif failed and resources.begun(self._store, self._task):
             final = TaskState.FAILED
         elif MigrationState.VALIDATION_FAILED in failed:

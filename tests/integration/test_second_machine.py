@@ -15,7 +15,7 @@ TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text);"
 ROWS = "INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 6000) i"
 
 
-def _copied(task: Task, directory: Path) -> Task:
+def copied(task: Task, directory: Path) -> Task:
     """The same task as another machine sees it that got a copy of the directory."""
     copy_state(task.directory, directory)
     return Task(
@@ -33,7 +33,7 @@ def test_is_refused_and_touches_nothing(
     target.run(TABLE)
     task = mover.start(source, target, settings={"maxRate": "128kB"})
     task.reach(when)
-    other = _copied(task, tmp_path / "elsewhere")
+    other = copied(task, tmp_path / "elsewhere")
     if what == "cancel":
         other.backend.tasks.cancel(other.where)
     else:

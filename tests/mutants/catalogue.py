@@ -205,4 +205,18 @@ MUTANTS = (
         "False",
         "test_truncated_early.py::test_changed_then_truncated",
     ),
+    Mutant(
+        34,
+        "engine/migration.py",
+        "if finishing.is_cut_over(self._requests):",
+        "if False:",
+        "test_last_steps.py::test_killed_before_complete_was_written",
+    ),
+    Mutant(
+        34,
+        "engine/migration.py",
+        "if self._journal.has_passed(MigrationState.RUNNING):",
+        "if False:",
+        "test_last_steps.py::test_cut_over_from_another_machine",
+    ),
 )

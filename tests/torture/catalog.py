@@ -28,6 +28,8 @@ class Entry:
     :param needs: ``root`` for what only root can do.
     :param alone: it is done to one database; others of the task must not notice.
     :param one: and to no more than one at a time.
+    :param first: never behind another fault: what it must come to is only known of a worker that
+        is well.
     """
 
     moments: frozenset[str]
@@ -36,6 +38,7 @@ class Entry:
     needs: str = ""
     alone: bool = False
     one: bool = False
+    first: bool = False
 
 
 FAULTS: dict[str, Entry] = {
@@ -47,7 +50,8 @@ FAULTS: dict[str, Entry] = {
     "freeze beyond wal_sender_timeout": Entry(_LATE, 2, alone=True),
     "stop and start the service": Entry(_BUSY - {"cancelling"}, 1.5),
     "second supervisor": Entry(_LATE | {"preparing"}, 1),
-    "second machine": Entry(_LATE, 1),
+    # Behind another fault it may find the first machine gone, take over and cut over: rightly so.
+    "second machine": Entry(_LATE, 1, first=True),
     # -- sessions
     "terminate copy": Entry(frozenset({"loading"}), 4, alone=True),
     "terminate walsender": Entry(_LATE | {"preparing"}, 3, alone=True),

@@ -217,11 +217,14 @@ def _strikes(random: Random, ending: str, allowed: frozenset[str]) -> tuple[Stri
     moments = [*MOMENTS[:-1], "cancelling"] if ending == "cancel" else list(MOMENTS)
     count = random.choices([1, 2, 3], [60, 30, 10])[0]
     chosen = sorted(random.choices(moments, k=count), key=moments.index)
-    strikes = []
+    strikes: list[Strike] = []
     for moment in chosen:
-        faults = [name for name in sorted(allowed) if moment in catalog.FAULTS[name].moments]
-        weights = [catalog.FAULTS[name].weight for name in faults]
-        name = random.choices(faults, weights)[0]
+        possible = {
+            name: entry.weight
+            for name in sorted(allowed)
+            if moment in (entry := catalog.FAULTS[name]).moments and not (strikes and entry.first)
+        }
+        name = random.choices(list(possible), list(possible.values()))[0]
         hold = moment in catalog.HOLDABLE and random.random() < 0.6
         delay = random.uniform(0, catalog.SPREAD.get(moment, 0.5))
         strikes.append(Strike(moment, name, delay, hold))

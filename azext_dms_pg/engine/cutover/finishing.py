@@ -53,10 +53,16 @@ def finish(job: Job, plan: Plan, source: Session, target: Session, journal: Jour
 
 
 def close_command(requests: Requests) -> None:
-    """Answer the user's cutover command."""
-    command = requests.cutover()
+    """Answer the user's cutover command; one that failed at first has succeeded after all."""
+    command = requests.newest_cutover()
     if command is not None:
         requests.set_cutover(command, CommandState.SUCCEEDED)
+
+
+def is_cut_over(requests: Requests) -> bool:
+    """Whether everything was done but for forgetting it on the target and saying so."""
+    command = requests.newest_cutover()
+    return command is not None and command.state is CommandState.SUCCEEDED
 
 
 def _compare_contents(job: Job, plan: Plan, journal: Journal) -> None:

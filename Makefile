@@ -8,7 +8,7 @@ SECONDS ?= 60
 ARGS ?=
 WHEEL_SOURCES := setup.py pyproject.toml $(shell find azext_dms_pg -name '*.py' -o -name '*.sql' -o -name '*.json' -o -name '*.html')
 
-.PHONY: help demo test check format wheel bench torture fuzz mutants slow matrix clean venv-demo venv-dev
+.PHONY: help demo test check format wheel bench torture steps fuzz mutants slow matrix clean venv-demo venv-dev
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: venv-dev ## Measure against native replication, pg_dump and pgcopydb (ARG
 
 torture: venv-dev ## Random faults and schema changes, SEEDS=n of them
 	$(BIN)/python -m tests.torture --seeds $(SEEDS) $(ARGS)
+
+steps: venv-dev ## Kill a migration at every single step of it, one after the other
+	$(BIN)/python -m tests.steps --jobs $(JOBS) $(ARGS)
 
 fuzz: venv-dev ## Bytes no server should send, SECONDS=n of them for each decoder
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
-from psycopg import sql
 from psycopg.client_cursor import ClientCursor
 from psycopg.pq import TransactionStatus
 
 from azext_dms_pg.postgres.sqlstate import translate, translate_connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from azext_dms_pg.model.connection import Connection
 
@@ -57,19 +56,21 @@ _STARTUP = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "4",
 }
-# These came with later versions: set only where pg_settings lists them.
+# These came with later versions, and SET of an unknown name is an error.
 _LATER = {
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
-    "transaction_timeout": "0",
-    "tcp_user_timeout": "60s",
-    "jit": "off",
+    "idle_in_transaction_session_timeout": (9_06_00, "0"),
+    "jit": (11_00_00, "off"),
+    "tcp_user_timeout": (12_00_00, "60s"),
+    "idle_session_timeout": (14_00_00, "0"),
+    "transaction_timeout": (17_00_00, "0"),
 }
-_WALSENDER_LIMITS = {
-    "idle_in_transaction_session_timeout": 10_00_00,
-    "idle_session_timeout": 14_00_00,
-    "transaction_timeout": 17_00_00,
-}
+# A walsender sends and waits; none of the session limits may end it (hazard 14).
+_WALSENDER_LIMITS = (
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+)
+_WALSENDER_SETS_SINCE = 10_00_00
 _TIMEOUT_IS_OURS = 12_00_00
 _ROOT_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -101,14 +102,8 @@ def connect(
     """
     opened = _open(connection, side, purpose, autocommit=autocommit)
     try:
-        opened.execute(
-            "SELECT pg_catalog.set_config(name, wanted, false)"
-            " FROM pg_catalog.pg_settings"
-            # unnest of two arrays is syntax, known by its bare name only; search_path is pinned.
-            " JOIN unnest(%s::text[], %s::text[]) AS later(parameter, wanted)"
-            " ON name OPERATOR(pg_catalog.=) parameter",
-            (list(_LATER), list(_LATER.values())),
-        )
+        # In one message: what a connection costs counts where there are many small databases.
+        opened.execute(_later(opened.info.server_version, _LATER))
         if not autocommit:
             opened.commit()
     except psycopg.Error as error:
@@ -170,12 +165,15 @@ def connect_replication(
             "SELECT pg_catalog.set_config(name, '10s', false) FROM pg_catalog.pg_settings"
             " WHERE name = 'wal_sender_timeout' AND setting::int BETWEEN 1 AND 999"
         )
-    # A walsender sends and waits; none of the session limits may end it (hazard 14). It cannot
-    # run SELECT before 10, and SET of an unknown name is an error.
-    for limit, since in _WALSENDER_LIMITS.items():
-        if opened.info.server_version >= since:
-            opened.execute(sql.SQL("SET {} = 0").format(sql.Identifier(limit)))
+    if opened.info.server_version >= _WALSENDER_SETS_SINCE:
+        opened.execute(_later(opened.info.server_version, _WALSENDER_LIMITS))
     return opened
+
+
+def _later(version: int, names: Iterable[str]) -> bytes:
+    """Statements that set those of the parameters the version knows."""
+    known = {name: value for name in names for since, value in [_LATER[name]] if version >= since}
+    return "; ".join(f"SET {name} = '{value}'" for name, value in known.items()).encode()
 
 
 def tls_parameters(connection: Connection) -> dict[str, str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.changes.layout import Layout, Matching
 from azext_dms_pg.engine.changes.past import former_names, name_now, remade
-from azext_dms_pg.engine.changes.present import Present
 from azext_dms_pg.engine.faults import BinaryImpossibleError, SchemaDriftError
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres.changes import StreamRelation
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from azext_dms_pg.engine.changes.layout import TargetColumn
-    from azext_dms_pg.engine.changes.present import SourceTable, TargetTable
+    from azext_dms_pg.engine.changes.present import Present, SourceTable, TargetTable
     from azext_dms_pg.engine.values import Plan, Route
-    from azext_dms_pg.model.connection import Connection
     from azext_dms_pg.postgres.changes import StreamColumn
     from azext_dms_pg.postgres.relations import Name
 
@@ -32,9 +30,9 @@ _FIRST_USER_OID = 16384
 class Layouts:
     """Makes layouts for one follower."""
 
-    def __init__(self, plan: Plan, source: Connection, target: Connection) -> None:
+    def __init__(self, plan: Plan, present: Present) -> None:
         self._plan = plan
-        self._present = Present(source, target)
+        self._present = present
 
     def fit(
         self,
@@ -113,9 +111,6 @@ class Layouts:
         now = route.source.identity_numbers
         begun = (table.identity for table in self._plan.begun if table.oid == route.source.oid)
         return now if now == next(begun, ()) else ()
-
-    def close(self) -> None:
-        self._present.close()
 
     def _pick(
         self, relation: StreamRelation, route: Route, table: TargetTable

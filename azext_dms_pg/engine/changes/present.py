@@ -1,6 +1,6 @@
 """What both catalogues say of a table at this moment, for the layouts of the stream.
 
-Owns a session on either side that only reads; opened when first asked, and again once lost.
+Owns a session on either side that only looks; opened when first asked, and again once lost.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Present:
 
     def target_table(self, route: Route, relation: StreamRelation) -> TargetTable | None:
         """The table a route leads to; None when there is no table of that name."""
-        session, name = self._session("target"), route.target.name
+        session, name = self.session("target"), route.target.name
         version = session.info.server_version
         with translated("target", f"looking at {name}"):
             found = session.execute(
@@ -84,7 +84,7 @@ class Present:
 
     def source_table(self, route: Route) -> SourceTable:
         """The columns of a route's beginning, as they are by now."""
-        session = self._session("source")
+        session = self.session("source")
         with translated("source", f"looking at {route.source.name}"):
             query = statement("apply", "source_attributes", session.info.server_version)
             rows = session.execute(query, {"oid": route.source.oid}).fetchall()
@@ -96,7 +96,7 @@ class Present:
 
     def source_oid(self, name: Name) -> int | None:
         """The source's table that has this name now."""
-        session = self._session("source")
+        session = self.session("source")
         with translated("source"):
             query = statement("apply", "oid", session.info.server_version)
             row = session.execute(query, {"schema": name.schema, "name": name.name}).fetchone()
@@ -104,7 +104,7 @@ class Present:
 
     def ancestors(self, oid: int) -> set[Name]:
         """Tables of which a table of the source is a partition, at any remove."""
-        session = self._session("source")
+        session = self.session("source")
         with translated("source"):
             query = statement("drift", "ancestors", session.info.server_version)
             return {Name(*row) for row in session.execute(query, {"oid": oid}).fetchall()}
@@ -114,7 +114,8 @@ class Present:
             session.close()
         self._sessions.clear()
 
-    def _session(self, side: Side) -> Any:
+    def session(self, side: Side) -> Any:
+        """The session there, for whoever else has to look at something in the same thread."""
         session = self._sessions.get(side)
         if session is None or session.closed:
             session = self._sessions[side] = connect(self._ends[side], side, "look")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.errors import Interrupted, MigrationError, ServerError
 from azext_dms_pg.postgres.boundary import translated
-from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.follow import start_replication
 from azext_dms_pg.postgres.replication import check_slot
 
@@ -34,6 +33,7 @@ _GONE = {"42704", "55000", "58P01"}
 
 def open_stream(
     source: Connection,
+    session: psycopg.Connection[Any],
     slot: str,
     progress: int,
     options: Mapping[str, str],
@@ -41,28 +41,28 @@ def open_stream(
 ) -> ReplicationStream:
     """Start reading the slot after ``progress``.
 
+    :param session: an ordinary one on the source.
     :raises SlotLostError: it does not hold everything after ``progress``.
     :raises ServerError: the source refused or is gone.
     """
     began = time.monotonic()
     pace = _Pace(stopping)
-    with connect(source, "source", "look") as session:
-        while True:
-            status = check_slot(session, slot, progress)
-            try:
-                return start_replication(source, slot, progress, options, pace)
-            except ServerError as error:
-                if error.sqlstate != _IN_USE:
-                    check_slot(session, slot, progress)
-                    if error.sqlstate in _GONE:
-                        raise _refused(error) from error
-                    raise
-                if time.monotonic() - began > _IN_USE_PATIENCE:
-                    raise replaced(error) from error
-            if time.monotonic() - began > _END_AFTER and status.active_pid is not None:
-                _end(session, status.active_pid)
-            pace.waiting("source")
-            time.sleep(_PAUSE)
+    while True:
+        status = check_slot(session, slot, progress)
+        try:
+            return start_replication(source, slot, progress, options, pace)
+        except ServerError as error:
+            if error.sqlstate != _IN_USE:
+                check_slot(session, slot, progress)
+                if error.sqlstate in _GONE:
+                    raise _refused(error) from error
+                raise
+            if time.monotonic() - began > _IN_USE_PATIENCE:
+                raise replaced(error) from error
+        if time.monotonic() - began > _END_AFTER and status.active_pid is not None:
+            _end(session, status.active_pid)
+        pace.waiting("source")
+        time.sleep(_PAUSE)
 
 
 def replaced(error: ServerError) -> ServerError:

@@ -23,6 +23,7 @@ from azext_dms_pg.engine.apply.session import ApplySession
 from azext_dms_pg.engine.apply.truncate import Truncater
 from azext_dms_pg.engine.changes.handoff import Handoff
 from azext_dms_pg.engine.changes.layouts import Layouts
+from azext_dms_pg.engine.changes.present import Present
 from azext_dms_pg.engine.stream.feeds import Feed, PgoutputFeed, TextFeed
 from azext_dms_pg.engine.stream.opening import open_stream
 from azext_dms_pg.engine.stream.receiver import Receiver
@@ -79,7 +80,7 @@ class Pipeline:
         self._events: queue.Queue[Applied | BaseException] = queue.Queue(_MOST_EVENTS)
         self._handoff = Handoff()
         self._threads: list[threading.Thread] = []
-        self._layouts = Layouts(course.plan, course.source, course.target)
+        self._present = Present(course.source, course.target)
         session = self._open_session()
         try:
             progress = session.lock(stopping)
@@ -95,9 +96,11 @@ class Pipeline:
                 course.together,
             )
             kind = PgoutputFeed if course.plan.plugin == "pgoutput" else TextFeed
-            self.feed: Feed = kind(course.plan, self._layouts, self.receiver.assembler)
+            layouts = Layouts(course.plan, self._present)
+            self.feed: Feed = kind(course.plan, layouts, self.receiver.assembler)
             self._stream = open_stream(
                 course.source,
+                self._present.session("source"),
                 course.slot,
                 progress,
                 self.feed.options(course.publication),
@@ -105,7 +108,7 @@ class Pipeline:
             )
         except BaseException:
             session.close()
-            self._layouts.close()
+            self._present.close()
             raise
 
     def start(self) -> None:
@@ -162,7 +165,7 @@ class Pipeline:
             thread.join(_CLOSE_PATIENCE)
         self.applier.session.close()
         self._stream.close()
-        self._layouts.close()
+        self._present.close()
 
     def _open_session(self) -> ApplySession:
         course = self._course

@@ -162,6 +162,9 @@ class Migration:
                 if plan is None:
                     return
                 found = self._begin(source, target, plan)
+            if found.phase == checkpoint.COMPLETE:
+                self._tidy_up(source, target)
+                return
             plan = self._replan(source, target, found)
             self._journal.problem("", "")
             assert self._board is not None  # noqa: S101 - set by run
@@ -294,6 +297,11 @@ class Migration:
         self._journal.state(MigrationState.COMPLETING, "finishing the cutover")
         finishing.finish(self._job, plan, source, target, self._journal)
         checkpoint.set_phase(target, self._job.id, checkpoint.COMPLETE)
+        self._tidy_up(source, target)
+
+    def _tidy_up(self, source: Session, target: Session) -> None:
+        """The target is whole; what is left is to take our own things away, and to say so."""
+        self._journal.state(MigrationState.COMPLETING, "removing slot, publication and bookkeeping")
         replication.drop_slot(source, self._job.source_object)
         publication.drop(source, self._job.source_object)
         # Once the target has forgotten it, only this tells a worker that comes after us.

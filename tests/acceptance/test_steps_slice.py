@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.steps.run import survive
+from tests.steps.run import Choice, survive
 
 # A prime, so that it is not always the same kind of step.
 _EVERY = 37
@@ -12,6 +12,6 @@ _EVERY = 37
 
 def test_killed_at_some_steps(tmp_path: Path) -> None:
     told: list[str] = []
-    result = survive(tmp_path, every=_EVERY, say=told.append)
+    result = survive(tmp_path, Choice(every=_EVERY), told.append)
     assert not result.problems, "\n".join(result.problems)
     assert result.survived > result.missed, "\n".join(told)

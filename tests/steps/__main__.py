@@ -12,13 +12,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.steps.run import survive
+from tests.steps.run import Choice, survive
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.steps", description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only each n-th step")
     parser.add_argument("--only", default="", help="only steps with this text")
+    parser.add_argument("--twice", action="store_true", help="and once more on the way back")
     parser.add_argument("--jobs", type=int, default=2, help="migrations at a time")
     parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -28,15 +29,11 @@ def main() -> int:
         return max([job.wait() for job in jobs])
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dms-pg-steps-") as scratch:
-        result = survive(
-            Path(scratch),
-            every=arguments.every,
-            only=arguments.only,
-            share=(arguments.share or 0, arguments.jobs if arguments.share is not None else 1),
-            say=_say,
-        )
+        shares = (0, 1) if arguments.share is None else (arguments.share, arguments.jobs)
+        choice = Choice(arguments.every, arguments.only, shares, arguments.twice)
+        result = survive(Path(scratch), choice, _say)
     minutes = (time.monotonic() - begun) / 60
-    _say(f"{result.survived} steps survived, {result.missed} did not come, {minutes:.1f} minutes")
+    _say(f"{result.survived} strikes survived, {result.missed} did not come, {minutes:.1f} minutes")
     for problem in result.problems:
         _say(problem)
     return 1 if result.problems else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 from tests.steps.story import ENDINGS, Told, tell
 from tests.support.servers import Server
@@ -13,57 +14,86 @@ _VERSIONS = (17, 18)
 _SETTINGS = {"shared_buffers": "32MB", "wal_sender_timeout": "10s"}
 
 
+@dataclass(frozen=True)
+class Choice:
+    """:param every: only each n-th step.
+
+    :param only: only steps with this text.
+    :param share: which share of them, of how many.
+    :param twice: struck once more, at a step on the way back that is chosen by chance.
+    """
+
+    every: int = 1
+    only: str = ""
+    share: tuple[int, int] = (0, 1)
+    twice: bool = False
+
+    def of(self, steps: list[str]) -> list[str]:
+        part, parts = self.share
+        return [step for step in steps if self.only in step][:: self.every][part::parts]
+
+
 @dataclass
 class Result:
-    """:param missed: steps that did not come this time: which there are is a little by chance."""
+    """:param survived: strikes.
+
+    :param missed: steps that did not come this time: which there are is a little by chance.
+    """
 
     survived: int = 0
     missed: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-def survive(
-    scratch: Path,
-    *,
-    every: int,
-    only: str = "",
-    share: tuple[int, int] = (0, 1),
-    say: Callable[[str], None],
-) -> Result:
-    """Go through the steps of both endings.
-
-    :param every: only each n-th step.
-    :param only: only steps with this text.
-    :param share: which share of them, of how many.
-    """
-    result = Result()
+def survive(scratch: Path, choice: Choice, say: Callable[[str], None]) -> Result:
+    """Go through the steps of both endings."""
     source, target = (Server.start(version, settings=_SETTINGS) for version in _VERSIONS)
     try:
-        runs = 0
-
-        def told(ending: str, step: str) -> Told:
-            nonlocal runs
-            runs += 1
-            home = scratch / str(runs)
-            home.mkdir(mode=0o700)
-            return tell(source, target, home, ending, step)
-
-        known: set[str] = set()
-        for ending in ENDINGS:
-            learned = told(ending, "")
-            result.problems += [f"{ending}, unharmed: {text}" for text in learned.problems]
-            new = [step for step in learned.met if step not in known]
-            known.update(new)
-            chosen = [step for step in new if only in step][::every][share[0] :: share[1]]
-            say(f"{ending}: {len(chosen)} of {len(new)} steps")
-            for number, step in enumerate(chosen, 1):
-                once = told(ending, step)
-                word = "FAILED" if once.problems else "ok" if once.struck else "did not come"
-                say(f"[{number}/{len(chosen)}] {word}: {ending}: {step}")
-                result.survived += once.struck and not once.problems
-                result.missed += not once.struck
-                result.problems += [f"{ending}: {step}\n{text}" for text in once.problems]
+        return _Walk(source, target, scratch, say).go(choice)
     finally:
         source.destroy()
         target.destroy()
-    return result
+
+
+class _Walk:
+    def __init__(
+        self, source: Server, target: Server, scratch: Path, say: Callable[[str], None]
+    ) -> None:
+        self._ends = source, target
+        self._scratch = scratch
+        self._say = say
+        self._runs = 0
+        self._result = Result()
+
+    def go(self, choice: Choice) -> Result:
+        known: set[str] = set()
+        for ending in ENDINGS:
+            (steps,) = self._tell(ending).met
+            new = [step for step in steps if step not in known]
+            known.update(new)
+            chosen = choice.of(new)
+            self._say(f"{ending}: {len(chosen)} of {len(new)} steps")
+            for step in chosen:
+                self._strike(ending, step, twice=choice.twice)
+        return self._result
+
+    def _strike(self, ending: str, step: str, *, twice: bool) -> None:
+        told = self._tell(ending, step)
+        if twice and told.strikes and not told.problems and told.met[1]:
+            self._tell(ending, step, Random(step).choice(told.met[1]))
+
+    def _tell(self, ending: str, *steps: str) -> Told:
+        self._runs += 1
+        home = self._scratch / str(self._runs)
+        home.mkdir(mode=0o700)
+        told = tell(*self._ends, home, ending, steps)
+        struck = min(told.strikes, len(steps))
+        self._result.missed += len(steps) - struck
+        name = f"{ending}: {', then '.join(steps) or 'unharmed'}"
+        if told.problems:
+            self._result.problems += [f"{name}\n{text}" for text in told.problems]
+        else:
+            self._result.survived += struck
+        word = "FAILED" if told.problems else "ok" if struck == len(steps) else "did not come"
+        self._say(f"[{self._runs}] {word}: {name}")
+        return told

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,25 +44,26 @@ _ROWS_LEFT = (
 
 @dataclass(frozen=True)
 class Told:
-    """:param met: the steps in the order they came.
+    """:param met: the steps in the order they came, up to each strike and after the last."""
 
-    :param struck: whether the wanted step was among them.
-    """
-
-    met: list[str]
-    struck: bool
+    met: list[list[str]]
     problems: list[str]
 
+    @property
+    def strikes(self) -> int:
+        return len(self.met) - 1
 
-def tell(source_server: Server, target_server: Server, home: Path, ending: str, step: str) -> Told:
+
+def tell(
+    source_server: Server, target_server: Server, home: Path, ending: str, steps: Sequence[str] = ()
+) -> Told:
     """One migration from its creation to its end.
 
     :param home: an empty directory.
     :param ending: one of ``ENDINGS``.
-    :param step: is met by SIGKILL; empty for none.
+    :param steps: each is met by SIGKILL, one after the other.
     """
-    if step:
-        (home / "wanted").write_text(step)
+    (home / "wanted").write_text("\n".join(steps))
     source = databases.create(source_server, SCHEMA + ROWS)
     target = databases.create(target_server, SCHEMA)
     mover = Mover(home / "state")
@@ -73,8 +74,8 @@ def tell(source_server: Server, target_server: Server, home: Path, ending: str, 
         mover.close()
         source.drop()
         target.drop()
-    met = list(dict.fromkeys((home / "met").read_text().splitlines()))
-    return Told(met, (home / "struck").exists(), problems)
+    runs = (home / "met").read_text().split("\n\n")
+    return Told([list(dict.fromkeys(run.splitlines())) for run in runs], problems)
 
 
 def _live(mover: Mover, source: Database, target: Database, ending: str) -> list[str]:

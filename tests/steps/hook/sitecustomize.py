@@ -1,7 +1,8 @@
 """Python imports this when it starts: in a worker under test, note every step and die at one.
 
-Told by ``DMS_PG_TEST_STEPS``, a directory: every step met goes to ``met``; the one in ``wanted``
-is met by SIGKILL, once, which leaves ``struck``. Nothing of the product knows of this.
+Told by ``DMS_PG_TEST_STEPS``, a directory: every step met is a line of ``met``. ``wanted`` has a
+line for each step that is met by SIGKILL, once: the second counts in processes that began after the
+first was struck. A strike is an empty line of ``met``. Nothing of the product knows of this.
 """
 
 import os
@@ -24,8 +25,9 @@ class _Steps:
         self._home, self._role = home, role
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        wanted = home / "wanted"
-        self._wanted = wanted.read_text() if wanted.exists() else ""
+        wanted = (home / "wanted").read_text().splitlines()
+        self._strike = next(n for n in range(len(wanted) + 1) if not self._mark(n).exists())
+        self._wanted = wanted[self._strike] if self._strike < len(wanted) else ""
         self._met = os.open(home / "met", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def step(self, what: str) -> None:
@@ -45,10 +47,14 @@ class _Steps:
             os.write(self._met, f"{step}\n".encode())
             if step == self._wanted:
                 try:
-                    os.close(os.open(self._home / "struck", os.O_CREAT | os.O_EXCL, 0o600))
+                    self._mark(self._strike).touch(exist_ok=False)
                 except FileExistsError:
                     return
+                os.write(self._met, b"\n")
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    def _mark(self, strike: int) -> Path:
+        return self._home / f"struck-{strike}"
 
 
 def _watch(steps: _Steps) -> None:
@@ -66,7 +72,7 @@ def _watch(steps: _Steps) -> None:
     before(psycopg.Cursor, "execute", "execute")
     before(psycopg.Cursor, "executemany", "execute")
     before(psycopg.Cursor, "copy", "copy")
-    before(psycopg.Connection, "connect", "connect")
+    before(psycopg, "connect", "connect")
     # BEGIN, COMMIT, ROLLBACK of ``transaction()``.
     before(psycopg.Connection, "_exec_command", "transaction")
 

@@ -83,6 +83,11 @@ class Following:
         self._comparison = Comparison(job, plan, journal, requests)
         self._mending = Mending(plan, journal, board, requests, looking)
 
+    @property
+    def source_rested(self) -> bool:
+        """Whether nobody wrote to the source around the cutover's fence."""
+        return self._rest.quiet
+
     def until_cutover(self, source: Session, target: Session) -> bool:
         """Apply changes until a cutover was asked for and its fence has passed.
 

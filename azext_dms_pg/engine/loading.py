@@ -20,6 +20,7 @@ from azext_dms_pg.engine.load import load
 from azext_dms_pg.engine.load.budget import Budget
 from azext_dms_pg.engine.load.parts import source_oid
 from azext_dms_pg.engine.load.statistics import collect_statistics
+from azext_dms_pg.engine.planning.claims import claim
 from azext_dms_pg.engine.planning.constancy import as_planned, unplaced
 from azext_dms_pg.engine.planning.memory import remember
 from azext_dms_pg.engine.planning.plan import as_loaded, with_sparse
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.job import Job
     from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.engine.values import Plan
-    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.state.progress import Journal
 
 _DRIFT_POLL_SECONDS = 2.0
@@ -80,7 +80,7 @@ class Loading:
         defer(target, plan, job.id, job.settings)
         with target.transaction():
             # A partition made since the beginning may have brought another table to fill.
-            checkpoint.note_filled(target, job.id, filled(plan))
+            claim(target, job.id, job.source_objects, plan)
             checkpoint.empty_filled(target, job.id)
         published = None
         if plan.plugin == "pgoutput":
@@ -169,11 +169,6 @@ class Loading:
             "Let them end, or end them on the source with pg_terminate_backend; prepared ones "
             "with COMMIT PREPARED or ROLLBACK PREPARED.",
         )
-
-
-def filled(plan: Plan) -> set[tuple[Name, bool]]:
-    """Target tables the load puts rows in, and whether into them alone or their partitions too."""
-    return {(route.target.name, route.only) for route in plan.routes}
 
 
 def _tables(plan: Plan) -> list[tuple[str, str, str, int]]:

@@ -22,13 +22,16 @@ import psycopg
 
 from azext_dms_pg.engine.board import Board
 from azext_dms_pg.engine.cutover import finishing
+from azext_dms_pg.engine.cutover.late import late_changes, tell
+from azext_dms_pg.engine.deferral import defer_constraints
 from azext_dms_pg.engine.drift.looking import Looking
 from azext_dms_pg.engine.drift.statements import drift, with_common
 from azext_dms_pg.engine.ending import ends
 from azext_dms_pg.engine.faults import GoOnError
 from azext_dms_pg.engine.following import Following
-from azext_dms_pg.engine.loading import Loading, filled
+from azext_dms_pg.engine.loading import Loading
 from azext_dms_pg.engine.lookout import Lookout
+from azext_dms_pg.engine.planning.claims import claim
 from azext_dms_pg.engine.planning.memory import recall, remember
 from azext_dms_pg.engine.planning.plan import make_plan
 from azext_dms_pg.engine.planning.resuming import resume_plan
@@ -68,6 +71,8 @@ _LONG_ENOUGH = 60.0
 _ATTEMPTS_BEFORE_BEGIN = 4
 _DRIFT_POLL_SECONDS = 2.0
 _UNDEFINED_TABLE = "42P01"
+# A source that is written to while the cutover ends is read on so many times.
+_MOST_RETURNS = 3
 
 Session = psycopg.Connection[Any]
 
@@ -84,6 +89,7 @@ class Migration:
         self._board: Board | None = None
         self._lookout: Lookout | None = None
         self._looking = Looking(job, journal)
+        self._returns = 0
 
     def run(self) -> None:
         """Return when the database is complete, failed, cancelled, or a pause was asked for."""
@@ -176,11 +182,12 @@ class Migration:
             if found.phase == checkpoint.INDEXING:
                 loading.index()
                 raise GoOnError("the indexes are built")
-            if found.phase == checkpoint.LOADED:
-                self._follow(source, target, plan)
-                # Columns may have come meanwhile; what is compared now is compared whole.
-                plan = self._replan(source, target, found)
-            self._finish(source, target, plan)
+            if found.phase == checkpoint.CUTOVER:
+                self._read_on(target, plan)
+            rested = self._follow(source, target, plan)
+            # Columns may have come meanwhile; what is compared now is compared whole.
+            plan = self._replan(source, target, found)
+            self._finish(source, target, plan, rested=rested)
 
     def _check_new(self) -> None:
         """:raises MigrationError: what was made here has no record any more; nothing is guessed."""
@@ -263,7 +270,7 @@ class Migration:
         with target.transaction():
             checkpoint.install(target)
             checkpoint.begin(target, begun)
-            checkpoint.note_filled(target, self._job.id, filled(plan))
+            claim(target, self._job.id, self._job.source_objects, plan)
         return begun
 
     def _replan(self, source: Session, target: Session, found: Checkpoint) -> Plan:
@@ -280,8 +287,18 @@ class Migration:
         surveys = survey(source), survey(target)
         return resume_plan(*surveys, self._job.database, self._job.settings, recall(found.plan))
 
-    def _follow(self, source: Session, target: Session, plan: Plan) -> None:
-        """Apply what was committed since the snapshot until the cutover's fence has passed."""
+    def _read_on(self, target: Session, plan: Plan) -> None:
+        """A cutover was interrupted behind its fence: what was committed since has to come, too."""
+        self._journal.state(MigrationState.COMPLETING, "reading on before the cutover goes on")
+        defer_constraints(target, plan, self._job.id)
+        checkpoint.set_phase(target, self._job.id, checkpoint.LOADED)
+        finishing.reopen_command(self._requests)
+
+    def _follow(self, source: Session, target: Session, plan: Plan) -> bool:
+        """Apply what was committed since the snapshot until the cutover's fence has passed.
+
+        :returns: whether the source was at rest by then.
+        """
         assert self._board is not None  # noqa: S101 - set by run
         self._journal.state(MigrationState.RUNNING, "applying the changes made meanwhile")
         self._journal.load_ended()
@@ -291,13 +308,34 @@ class Migration:
         if not following.until_cutover(source, target):
             raise GoOnError("the target's tables were changed; looking at them again")
         checkpoint.set_phase(target, self._job.id, checkpoint.CUTOVER)
+        return following.source_rested
 
-    def _finish(self, source: Session, target: Session, plan: Plan) -> None:
+    def _finish(self, source: Session, target: Session, plan: Plan, *, rested: bool) -> None:
         """Everything after the fence; each step may have been done by an earlier run."""
         self._journal.state(MigrationState.COMPLETING, "finishing the cutover")
-        finishing.finish(self._job, plan, source, target, self._journal)
+        try:
+            finishing.finish(self._job, plan, source, target, self._journal)
+        except MigrationError:
+            # What differs may be what came late.
+            self._return_if_late(source, target, plan, rested=rested)
+            raise
+        late = self._return_if_late(source, target, plan, rested=rested)
+        if late:
+            tell(self._job, self._journal, late)
         checkpoint.set_phase(target, self._job.id, checkpoint.COMPLETE)
         self._tidy_up(source, target)
+
+    def _return_if_late(self, source: Session, target: Session, plan: Plan, *, rested: bool) -> int:
+        """Rows changed on the source behind the fence, when it was returned to often enough.
+
+        :raises GoOnError: it shall be read on, up to another fence.
+        """
+        # Who did not rest at the fence has been told of what is left behind.
+        late = late_changes(self._job, plan, source, target) if rested else 0
+        if late and self._returns < _MOST_RETURNS:
+            self._returns += 1
+            raise GoOnError("the source was written to behind the fence; reading on")
+        return late
 
     def _tidy_up(self, source: Session, target: Session) -> None:
         """The target is whole; what is left is to take our own things away, and to say so."""

@@ -18,10 +18,12 @@ from azext_dms_pg.postgres import assemble
 from azext_dms_pg.postgres.relations import Name, RelKind
 from azext_dms_pg.postgres.statements import statement
 from azext_dms_pg.postgres.survey import (
+    Claim,
     Detail,
     EventTrigger,
     ForeignKey,
     OpenTransaction,
+    OwnSchema,
     PreparedTransaction,
     Rule,
     Server,
@@ -52,6 +54,16 @@ def survey(connection: psycopg.Connection[Any], *, contents: bool = False) -> Su
         # A table that somebody holds locked makes the survey fail instead of hang.
         connection.execute("SET LOCAL lock_timeout = '30s'")
         return _Reader(connection).survey(contents=contents)
+
+
+def claims(connection: psycopg.Connection[Any]) -> tuple[Claim, ...]:
+    """What migrations into this database fill; their bookkeeping must be there."""
+    query = statement("catalog", "claims", connection.info.server_version)
+    rows = connection.execute(sql.SQL(query)).fetchall()
+    return tuple(
+        Claim(migration, slot, Name(schema, name), itself)
+        for migration, slot, schema, name, itself in rows
+    )
 
 
 class _Reader:
@@ -98,7 +110,7 @@ class _Reader:
             ),
             event_triggers=tuple(EventTrigger(*row) for row in self._rows("event_triggers")),
             schemas=frozenset(name for (name,) in self._rows("schemas")),
-            own_schema=assemble.own_schema(self._rows("own_schema")),
+            own_schema=self._own_schema(),
             open_transactions=tuple(
                 OpenTransaction(*row) for row in self._rows("open_transactions")
             ),
@@ -106,6 +118,15 @@ class _Reader:
                 PreparedTransaction(*row) for row in self._rows("prepared_transactions")
             ),
         )
+
+    def _own_schema(self) -> OwnSchema | None:
+        found = assemble.own_schema(self._rows("own_schema"))
+        if found is None:
+            return None
+        readable = {one.relation for one in found.objects if one.is_ours and one.may_write}
+        if not {"migration", "filled_table"} <= readable:
+            return found
+        return replace(found, claims=claims(self._connection))
 
     def _server(self) -> Server:
         (row,) = self._named("server")

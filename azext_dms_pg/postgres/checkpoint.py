@@ -82,8 +82,13 @@ def install(connection: psycopg.Connection[Any]) -> None:
     script = files("azext_dms_pg.postgres").joinpath("queries/checkpoint.sql").read_text("utf-8")
     with connection.transaction():
         # IF NOT EXISTS alone still loses a race between two databases' workers.
-        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
+        lock_bookkeeping(connection)
         connection.execute(sql.SQL(script))
+
+
+def lock_bookkeeping(connection: psycopg.Connection[Any]) -> None:
+    """Until the end of the transaction no other migration begins or ends here."""
+    connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
 
 
 def is_installed(connection: psycopg.Connection[Any]) -> bool:
@@ -267,7 +272,7 @@ def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:
     if not is_installed(connection):
         return
     with connection.transaction():
-        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_key(SCHEMA),))
+        lock_bookkeeping(connection)
         if not is_installed(connection):
             return
         for table in _TABLES[:-1]:

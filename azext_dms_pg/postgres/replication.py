@@ -7,7 +7,7 @@ stand in ``queries/replication.sql``. Knows no task.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from azext_dms_pg.model.connection import Connection
+    from azext_dms_pg.postgres.relations import Name
     from azext_dms_pg.postgres.transfer import Side
 
 # Creating a slot waits for every older transaction to end. After so many seconds they are named.
@@ -241,6 +242,42 @@ def check_slot(source: psycopg.Connection[Any], name: str, progress: int) -> Slo
             "begin anew.",
         )
     return found
+
+
+def changed_since(
+    source: psycopg.Connection[Any],
+    name: str,
+    plugin: str,
+    publication: str,
+    tables: Collection[Name],
+    after: int,
+) -> int:
+    """Rows of these tables changed by transactions that ended after a position, without reading.
+
+    Ten thousand is as many or more. The slot gives nothing away, so they can still be followed.
+
+    :raises ServerError: the slot stays in use (retryable), or the source refused.
+    """
+    query = statement("replication", f"late_{plugin}", source.info.server_version)
+    parameters = {
+        "slot": name,
+        "publication": publication,
+        "schemas": [table.schema for table in tables],
+        "names": [table.name for table in tables],
+        "after": format_lsn(after),
+    }
+    deadline = time.monotonic() + _DROP_PATIENCE
+    with translated("source", "looking for late changes"):
+        while True:
+            try:
+                row = source.execute(query, parameters).fetchone()
+            except psycopg.errors.ObjectInUse:
+                # A walsender takes a moment to see that nobody listens any more.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_DROP_PAUSE)
+            else:
+                return int(row[0]) if row else 0
 
 
 def drop_slot(source: psycopg.Connection[Any], name: str) -> None:

@@ -233,11 +233,26 @@ class OwnObject:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A table some migration under way fills.
+
+    :param migration: its id on the target; ``slot``: the name of its slot on its source.
+    :param itself: filled; if not, one of its partitions is.
+    """
+
+    migration: str
+    slot: str
+    table: Name
+    itself: bool
+
+
+@dataclass(frozen=True)
 class OwnSchema:
     """The schema where migrations keep their progress. :param create: the user may, in it."""
 
     create: bool
     objects: tuple[OwnObject, ...]
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,13 @@ def close_command(requests: Requests) -> None:
         requests.set_cutover(command, CommandState.SUCCEEDED)
 
 
+def reopen_command(requests: Requests) -> None:
+    """The cutover goes on, also one that had failed."""
+    command = requests.newest_cutover()
+    if command is not None:
+        requests.set_cutover(command, CommandState.RUNNING)
+
+
 def is_cut_over(requests: Requests) -> bool:
     """Whether everything was done but for forgetting it on the target and saying so."""
     command = requests.newest_cutover()

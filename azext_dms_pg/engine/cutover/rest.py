@@ -40,6 +40,8 @@ class Rest:
         self._before: tuple[str, ...] = ()
         self._open_since: float | None = None
         self._told = ""
+        self.quiet = False
+        """Whether the source was at rest around the last fence."""
 
     def look(self, source: psycopg.Connection[Any]) -> None:
         """To be called just before every fence."""
@@ -65,6 +67,7 @@ class Rest:
             time.sleep(_PAUSE)
             return False
         self._journal.solved(self._told)
+        self.quiet = not (passed.changes_after_previous or self._open)
         if passed.changes_after_previous:
             self._tell_of_writers(passed)
         if self._open:

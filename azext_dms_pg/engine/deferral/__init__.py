@@ -10,11 +10,18 @@ run again.
 from __future__ import annotations
 
 from azext_dms_pg.engine.deferral.builder import IndexBuilder
-from azext_dms_pg.engine.deferral.defer import defer
+from azext_dms_pg.engine.deferral.defer import defer, defer_constraints
 from azext_dms_pg.engine.deferral.restore import (
     restore_constraints,
     restore_everything,
     restore_indexes,
 )
 
-__all__ = ["IndexBuilder", "defer", "restore_constraints", "restore_everything", "restore_indexes"]
+__all__ = [
+    "IndexBuilder",
+    "defer",
+    "defer_constraints",
+    "restore_constraints",
+    "restore_everything",
+    "restore_indexes",
+]

@@ -49,14 +49,20 @@ def defer(
 
     Needs the bookkeeping installed. What is away already stays away.
     """
+    defer_constraints(connection, plan, migration_id)
+    if settings.defer_indexes:
+        # Only now: an index a foreign key relies on can't go before that key.
+        with translated("target", "preparing the tables"):
+            _take_away(connection, migration_id, _Finder(connection, plan).indexes())
+
+
+def defer_constraints(connection: psycopg.Connection[Any], plan: Plan, migration_id: str) -> None:
+    """Take away foreign keys, firing triggers and rules; again, if a cutover brought them back."""
     finder = _Finder(connection, plan)
     with translated("target", "preparing the tables"):
         _take_away(connection, migration_id, finder.foreign_keys())
         _take_away(connection, migration_id, finder.triggers())
         _take_away(connection, migration_id, finder.rules())
-        if settings.defer_indexes:
-            # Only now: an index a foreign key relies on can't go before that key.
-            _take_away(connection, migration_id, finder.indexes())
 
 
 def _take_away(connection: psycopg.Connection[Any], migration_id: str, units: list[Unit]) -> None:

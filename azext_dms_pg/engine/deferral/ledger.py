@@ -13,7 +13,7 @@ from azext_dms_pg.postgres.quoting import qualified
 from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import psycopg
 
@@ -63,13 +63,17 @@ class Deferred:
 
 
 def record(
-    connection: psycopg.Connection[Any], migration_id: str, items: Iterable[Deferred]
+    connection: psycopg.Connection[Any], migration_id: str, items: Sequence[Deferred]
 ) -> None:
     """Save the definitions; call it in the transaction that drops the objects.
 
-    An object that was away before, came back and goes away again is recorded anew.
+    An object that was away before, came back and goes away again is recorded anew; unless it is
+    back without the check of its rows that it had: then what the catalogue says of it is not all.
     """
-    items = tuple(items)
+    unchecked = _unchecked(connection, migration_id)
+    again = [unchecked[_key(item)] for item in items if _key(item) in unchecked]
+    mark(connection, migration_id, again, DROPPED)
+    items = tuple(item for item in items if _key(item) not in unchecked)
     with connection.cursor() as cursor:
         cursor.executemany(
             "DELETE FROM dms_pg.deferred WHERE migration = %s AND kind = %s"
@@ -103,6 +107,17 @@ def record(
                 for ordinal, item in enumerate(items, first)
             ],
         )
+
+
+def _unchecked(
+    connection: psycopg.Connection[Any], migration_id: str
+) -> dict[tuple[str, str], Deferred]:
+    back = pending(connection, migration_id, [FOREIGN_KEY])
+    return {_key(item): item for item in back if item.state == RESTORED}
+
+
+def _key(item: Deferred) -> tuple[str, str]:
+    return item.kind, item.subject
 
 
 def pending(

@@ -87,8 +87,9 @@ def forgotten_slots(case: Case) -> Iterator[Finding]:
             yield warning(
                 "ForgottenSlot",
                 f"slot {slot.name}",
-                f"Slot {slot.name} of an earlier migration (database {slot.database!r}) is not in "
-                "use and keeps WAL on the source from being removed.",
+                f"Slot {slot.name} of another migration (database {slot.database!r}) is not being "
+                "read and keeps WAL on the source from being removed: a task that is loading, or "
+                "stopped, will read it yet; one that is gone will not.",
                 f"SELECT pg_drop_replication_slot({literal(slot.name)}); -- if no task needs it.",
             )
 

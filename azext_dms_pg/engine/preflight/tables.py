@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.engine.planning.claims import explain, rivals
 from azext_dms_pg.engine.planning.plan import virtual_identity
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import identifier, qualified
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.engine.preflight.case import Check
     from azext_dms_pg.model.finding import Finding
+    from azext_dms_pg.postgres.survey import Claim
 
 
 def unknown_tables(case: Case) -> Iterator[Finding]:
@@ -155,8 +157,21 @@ def no_key_on_target(case: Case) -> Iterator[Finding]:
             )
 
 
+def taken(case: Case) -> Iterator[Finding]:
+    for claim in _rivals(case):
+        yield blocker("TargetTableTaken", claim.table, *explain(claim))
+
+
+def _rivals(case: Case) -> tuple[Claim, ...]:
+    own = case.target.own_schema
+    return rivals(own.claims if own else (), case.plan.routes, case.slots)
+
+
 def not_empty(case: Case) -> Iterator[Finding]:
+    others = {claim.table for claim in _rivals(case)}
     for table in _with_rows(case):
+        if table.name in others:
+            continue  # nobody is to empty it
         if case.settings.non_empty_target == "truncate":
             yield warning(
                 "TargetWillBeEmptied",
@@ -216,6 +231,7 @@ CHECKS: tuple[Check, ...] = (
     without_identity,
     generated_key,
     generated_identity,
+    taken,
     not_empty,
     whole_row_identity,
     keyless_partitions,

@@ -114,6 +114,30 @@ select has_schema_privilege(n.oid, 'USAGE') and has_schema_privilege(n.oid, 'CRE
  where n.nspname = 'dms_pg'
  order by 3, 2;
 
+-- name: claims
+-- The tables that migrations into this database fill, and the partitioned ancestors of those.
+with recursive filled (migration, oid, itself) as (
+    select f.migration, c.oid, true
+      from dms_pg.filled_table f
+      join pg_namespace n on n.nspname = f.relation
+      join pg_class c
+        on c.oid = f.relation_oid
+        or (c.relnamespace = n.oid and c.relname = f.relation_name
+            and not exists (select 1 from pg_class o where o.oid = f.relation_oid))
+    union
+    select f.migration, i.inhparent, false                          -- since 10
+      from filled f                                                 -- since 10
+      join pg_class c on c.oid = f.oid and c.relispartition         -- since 10
+      join pg_inherits i on i.inhrelid = f.oid                      -- since 10
+    select null::text, null::oid, false where false                 -- until 9
+)
+select m.id, m.slot, n.nspname::text, c.relname::text, f.itself
+  from filled f
+  join dms_pg.migration m on m.id = f.migration
+  join pg_class c on c.oid = f.oid
+  join pg_namespace n on n.oid = c.relnamespace
+ order by 3, 4;
+
 -- name: relations
 -- Tables, partitioned tables, foreign tables and materialised views.
 -- Sizes come from the files: relpages is only as fresh as the last ANALYZE.

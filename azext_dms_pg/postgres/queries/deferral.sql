@@ -82,7 +82,7 @@ select n.nspname::text as schema,
 -- partitions, indexes that cluster a table or are its replica identity, that have a tablespace
 -- or statistics targets of their own, that are not ours to make again, or that something else
 -- depends on (a view that groups by the primary key, an extension), exclusion and temporal
--- constraints.
+-- constraints, and indexes over functions of users, which may need a search path of their own.
 select n.nspname::text as schema,
        c.relname::text as relation,
        x.relname::text as name,
@@ -126,5 +126,5 @@ select n.nspname::text as schema,
    and not exists (select 1 from pg_depend d
                     where d.classid = 'pg_class'::regclass
                       and d.objid = i.indexrelid
-                      and d.deptype in ('e', 'x'))
+                      and (d.deptype in ('e', 'x') or d.refclassid = 'pg_proc'::regclass))
  order by 1, 2, 3;

@@ -1,0 +1,91 @@
+"""Written to the source behind the cutover's fence: read on, whatever held the cutover up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.databases import Database
+from tests.support.migrate import Mover, Task
+
+SCHEMA = """
+CREATE TABLE parent (id int PRIMARY KEY, n int NOT NULL);
+CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent);
+"""
+ROWS = """
+INSERT INTO parent SELECT i, 0 FROM generate_series(1, 100) i;
+INSERT INTO child SELECT i, i FROM generate_series(1, 100) i;
+"""
+# No row comes or goes: counting them would show nothing.
+LATE = "UPDATE parent SET n = n + 1 WHERE id <= 50"
+KEY = "SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND conrelid = 'child'::regclass"
+PLUGINS = ["pgoutput", "test_decoding"]
+
+
+@pytest.fixture(params=PLUGINS)
+def task(
+    request: pytest.FixtureRequest, mover: Mover, source: Database, target: Database
+) -> Task:
+    """Ready for its cutover."""
+    source.run(SCHEMA + ROWS)
+    target.run(SCHEMA)
+    made = mover.start(source, target, source_settings={"plugin": request.param})
+    made.ready()
+    return made
+
+
+def _waits_for_a_key(task: Task) -> bool:
+    """The fence has passed, and the foreign key is to come back."""
+    return bool(
+        task.target.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database() AND query ~ 'ADD CONSTRAINT'"
+        )
+    )
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_while_a_key_waits_for_a_lock(task: Task, mover: Mover, killed: bool) -> None:
+    with task.target.connect(autocommit=False) as somebody:
+        somebody.execute("LOCK parent IN ROW EXCLUSIVE MODE")
+        task.cutover()
+        task.until(lambda: _waits_for_a_key(task), "waiting for the lock")
+        task.source.run(LATE)
+        if killed:
+            mover.close()
+        somebody.rollback()
+    if killed:
+        task.backend.tasks.restart(task.where)
+    task.reach("COMPLETE")
+    task.end("Succeeded")
+    assert task.compare().clean, task.story()
+    assert task.target.value(KEY) is True
+    assert "SourceStillWritten" not in {finding["code"] for finding in task.findings()}
+
+
+def test_between_a_cutover_that_failed_and_its_restart(task: Task) -> None:
+    """Nobody would call the target's key checked that the failed one brought back unchecked."""
+    task.target.run("INSERT INTO parent VALUES (-1, -1)")
+    task.cutover()
+    task.end("Failed")
+    assert "CountsDiffer" in str(task.show())
+    task.source.run(LATE)
+    task.source.run("INSERT INTO parent VALUES (101, 1); INSERT INTO child VALUES (101, 101)")
+    task.target.run("DELETE FROM parent WHERE id = -1")
+    task.backend.tasks.restart(task.where)
+    task.reach("COMPLETE")
+    task.end("Succeeded")
+    assert task.compare().clean, task.story()
+    assert task.target.value(KEY) is True
+
+
+def test_rows_that_come_while_a_key_waits(task: Task) -> None:
+    """They make the counts differ, which is no reason to fail."""
+    with task.target.connect(autocommit=False) as somebody:
+        somebody.execute("LOCK parent IN ROW EXCLUSIVE MODE")
+        task.cutover()
+        task.until(lambda: _waits_for_a_key(task), "waiting for the lock")
+        task.source.run("INSERT INTO parent VALUES (101, 1); INSERT INTO child VALUES (101, 101)")
+        somebody.rollback()
+    task.reach("COMPLETE")
+    task.end("Succeeded")
+    assert task.compare().clean, task.story()

@@ -250,6 +250,17 @@ def empty_filled(connection: psycopg.Connection[Any], migration_id: str) -> None
     )
 
 
+def filled_oids(connection: psycopg.Connection[Any], migration_id: str) -> list[int]:
+    """The tables the migration has filled, as far as they are still there."""
+    rows = connection.execute(
+        "SELECT c.oid FROM dms_pg.filled_table f"
+        " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.relation_oid"
+        " WHERE f.migration OPERATOR(pg_catalog.=) %s",
+        (migration_id,),
+    ).fetchall()
+    return [oid for (oid,) in rows]
+
+
 def renamed(connection: psycopg.Connection[Any], migration_id: str) -> dict[Name, Name]:
     """What tables that were filled are called now, by the names they had; only the changed."""
     rows = connection.execute(

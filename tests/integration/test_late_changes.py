@@ -22,9 +22,7 @@ PLUGINS = ["pgoutput", "test_decoding"]
 
 
 @pytest.fixture(params=PLUGINS)
-def task(
-    request: pytest.FixtureRequest, mover: Mover, source: Database, target: Database
-) -> Task:
+def task(request: pytest.FixtureRequest, mover: Mover, source: Database, target: Database) -> Task:
     """Ready for its cutover."""
     source.run(SCHEMA + ROWS)
     target.run(SCHEMA)

@@ -219,4 +219,32 @@ MUTANTS = (
         "if False:",
         "test_last_steps.py::test_cut_over_from_another_machine",
     ),
+    Mutant(
+        35,
+        "engine/preflight/tables.py",
+        "    taken,\n",
+        "",
+        "test_claims.py::test_partitions_of_one_table",
+    ),
+    Mutant(
+        35,
+        "engine/planning/claims.py",
+        "    if others:\n        raise",
+        "    if False:\n        raise",
+        "test_claims.py::test_of_two_at_once_one_begins",
+    ),
+    Mutant(
+        36,
+        "engine/migration.py",
+        "            if found.phase == checkpoint.CUTOVER:\n                self._read_on",
+        "            if False:\n                self._read_on",
+        "test_late_changes.py::test_between_a_cutover_that_failed_and_its_restart",
+    ),
+    Mutant(
+        36,
+        "engine/migration.py",
+        "late = late_changes(self._job, plan, source, target) if rested else 0",
+        "late = 0",
+        "test_late_changes.py::test_while_a_key_waits_for_a_lock",
+    ),
 )

@@ -15,6 +15,7 @@ from azext_dms_pg.errors import ConflictError
 from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.states import TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
+from azext_dms_pg.state.store import now
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.local.tree import Tree
@@ -36,8 +37,9 @@ def cancel_task(tree: Tree, task: TaskRecord) -> None:
 def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> None:
     """Delete a task, cancelling it first where that is allowed or already under way.
 
-    :raises ConflictError: the task runs and ``delete_running_tasks`` was not given, or its
-        cleaning takes longer than anybody would wait.
+    :raises ConflictError: the task runs and ``delete_running_tasks`` was not given; its cleaning
+        takes longer than anybody would wait; or it has left something behind. Then the task, the
+        only one who knows what that is, stays until it is deleted once more.
     """
     task = tree.settled(task)
     if not _is_clean(tree, task):
@@ -49,8 +51,10 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
                 "--delete-running-tasks.",
                 code="TaskRunning",
             )
+        begun = now()
         cancel_task(tree, task)
         _await_end(tree, task)
+        _tell_leftovers(tree, task, begun)
     vault.drop(tree.directory, task.id)
     resources.delete_task(tree.store, task)
     for directory in (tree.directory.run, tree.directory.log):
@@ -59,6 +63,23 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
                 path.unlink(missing_ok=True)
             elif path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _tell_leftovers(tree: Tree, task: TaskRecord, since: str) -> None:
+    """:raises ConflictError: something of the task is still on a server."""
+    left = [
+        event
+        for event in resources.snapshot(tree.store, task).events
+        if event.code == "LeftBehind" and event.at >= since
+    ]
+    if left:
+        raise ConflictError(
+            f"Task {task.name!r} was cancelled but not deleted, for something of it is left: "
+            + " ".join(event.message for event in left),
+            " ".join(event.action for event in left)
+            + " Then run this command again: it deletes the task and asks no more.",
+            code="LeftBehind",
+        )
 
 
 def clear_away_validation(tree: Tree, project: ProjectRecord, name: str) -> None:

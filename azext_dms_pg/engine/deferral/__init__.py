@@ -10,7 +10,7 @@ run again.
 from __future__ import annotations
 
 from azext_dms_pg.engine.deferral.builder import IndexBuilder
-from azext_dms_pg.engine.deferral.defer import defer, defer_constraints
+from azext_dms_pg.engine.deferral.defer import defer, defer_constraints, defer_keys
 from azext_dms_pg.engine.deferral.restore import (
     restore_constraints,
     restore_everything,
@@ -21,6 +21,7 @@ __all__ = [
     "IndexBuilder",
     "defer",
     "defer_constraints",
+    "defer_keys",
     "restore_constraints",
     "restore_everything",
     "restore_indexes",

@@ -14,6 +14,8 @@ from azext_dms_pg.postgres.relations import Name, RelKind
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import psycopg
 
     from azext_dms_pg.engine.values import Plan
@@ -52,17 +54,31 @@ def defer(
     defer_constraints(connection, plan, migration_id)
     if settings.defer_indexes:
         # Only now: an index a foreign key relies on can't go before that key.
+        large = [
+            route.target.oid
+            for route in plan.routes
+            if route.source.bytes >= _LARGE_BYTES and route.target.kind is RelKind.TABLE
+        ]
         with translated("target", "preparing the tables"):
-            _take_away(connection, migration_id, _Finder(connection, plan).indexes())
+            _take_away(connection, migration_id, _finder(connection, plan).indexes(large))
 
 
 def defer_constraints(connection: psycopg.Connection[Any], plan: Plan, migration_id: str) -> None:
     """Take away foreign keys, firing triggers and rules; again, if a cutover brought them back."""
-    finder = _Finder(connection, plan)
+    finder = _finder(connection, plan)
     with translated("target", "preparing the tables"):
         _take_away(connection, migration_id, finder.foreign_keys())
         _take_away(connection, migration_id, finder.triggers())
         _take_away(connection, migration_id, finder.rules())
+
+
+def defer_keys(
+    connection: psycopg.Connection[Any], tables: Collection[int], migration_id: str
+) -> None:
+    """Take away foreign keys from and to these tables: TRUNCATE refuses a table others refer to."""
+    finder = _Finder(connection, tables)
+    with translated("target", "emptying the tables"):
+        _take_away(connection, migration_id, finder.foreign_keys())
 
 
 def _take_away(connection: psycopg.Connection[Any], migration_id: str, units: list[Unit]) -> None:
@@ -78,13 +94,23 @@ def _take_away(connection: psycopg.Connection[Any], migration_id: str, units: li
             connection.execute(script.encode())
 
 
+def _finder(connection: psycopg.Connection[Any], plan: Plan) -> _Finder:
+    tables = {route.target.oid for route in plan.routes}
+    return _Finder(connection, tables, replica_role=plan.replica_role)
+
+
 class _Finder:
-    def __init__(self, connection: psycopg.Connection[Any], plan: Plan) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        tables: Collection[int],
+        *,
+        replica_role: bool = False,
+    ) -> None:
         self._connection = connection
-        self._plan = plan
         self._parameters: dict[str, Any] = {
-            "tables": sorted({route.target.oid for route in plan.routes}),
-            "states": _FIRING[plan.replica_role],
+            "tables": sorted(tables),
+            "states": _FIRING[replica_role],
         }
         (found,) = self._rows("family")
         self._parameters["family"] = found[0] or []
@@ -98,12 +124,8 @@ class _Finder:
     def rules(self) -> list[Unit]:
         return [(self._switch(row, ledger.RULE, "RULE"),) for row in self._rows("rules")]
 
-    def indexes(self) -> list[Unit]:
-        self._parameters["large"] = [
-            route.target.oid
-            for route in self._plan.routes
-            if route.source.bytes >= _LARGE_BYTES and route.target.kind is RelKind.TABLE
-        ]
+    def indexes(self, large: list[int]) -> list[Unit]:
+        self._parameters["large"] = large
         return [self._index(row) for row in self._rows("indexes")]
 
     def _foreign_key(self, row: Any) -> Deferred:

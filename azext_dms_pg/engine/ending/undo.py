@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from azext_dms_pg.engine.deferral import restore_everything
+from azext_dms_pg.engine.deferral import defer_keys, restore_everything
 from azext_dms_pg.engine.ending.leftover import Leftover, on_source, on_target
 from azext_dms_pg.errors import ConflictError, DmsPgError, ServerError
 from azext_dms_pg.postgres import checkpoint, publication, replication
@@ -136,6 +136,8 @@ def _clean_target(job: Job, not_restored: list[Finding]) -> bool:
         if found is not None and not complete:
             # Before the load there is nothing of ours to take out, and no lock to wait for.
             if found.phase != checkpoint.PREPARED:
+                # A cutover that failed may have brought keys of other tables back.
+                defer_keys(target, checkpoint.filled_oids(target, job.id), job.id)
                 with target.transaction():
                     checkpoint.empty_filled(target, job.id)
             not_restored[:] = restore_everything(target, job.target, job.id, job.settings)

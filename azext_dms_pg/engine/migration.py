@@ -331,7 +331,7 @@ class Migration:
         :raises GoOnError: it shall be read on, up to another fence.
         """
         # Who did not rest at the fence has been told of what is left behind.
-        late = late_changes(self._job, plan, source, target) if rested else 0
+        late = late_changes(self._job, plan, source, target, self._journal) if rested else 0
         if late and self._returns < _MOST_RETURNS:
             self._returns += 1
             raise GoOnError("the source was written to behind the fence; reading on")

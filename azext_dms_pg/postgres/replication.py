@@ -251,11 +251,14 @@ def changed_since(
     publication: str,
     tables: Collection[Name],
     after: int,
-) -> int:
+    seconds: float = 30.0,
+) -> int | None:
     """Rows of these tables changed by transactions that ended after a position, without reading.
 
     Ten thousand is as many or more. The slot gives nothing away, so they can still be followed.
 
+    :param seconds: whoever keeps the slot far back makes the source decode all WAL since then.
+    :returns: None when the time was not enough.
     :raises ServerError: the slot stays in use (retryable), or the source refused.
     """
     query = statement("replication", f"late_{plugin}", source.info.server_version)
@@ -270,7 +273,15 @@ def changed_since(
     with translated("source", "looking for late changes"):
         while True:
             try:
-                row = source.execute(query, parameters).fetchone()
+                with source.transaction():
+                    source.execute(
+                        sql.SQL("SET LOCAL statement_timeout = {}").format(
+                            sql.Literal(f"{seconds * 1000:.0f}ms")
+                        )
+                    )
+                    row = source.execute(query, parameters).fetchone()
+            except psycopg.errors.QueryCanceled:
+                return None
             except psycopg.errors.ObjectInUse:
                 # A walsender takes a moment to see that nobody listens any more.
                 if time.monotonic() > deadline:

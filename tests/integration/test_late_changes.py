@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from azext_dms_pg.postgres.relations import Name
+from azext_dms_pg.postgres.replication import changed_since
 from tests.support.databases import Database
 from tests.support.migrate import Mover, Task
 
@@ -87,3 +89,28 @@ def test_rows_that_come_while_a_key_waits(task: Task) -> None:
     task.reach("COMPLETE")
     task.end("Succeeded")
     assert task.compare().clean, task.story()
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_what_came_late_is_counted_and_left(source: Database, plugin: str) -> None:
+    """Other tables and what was before do not count; what would take too long is not known."""
+    source.run(SCHEMA + "CREATE TABLE other (id int); CREATE PUBLICATION ours FOR TABLE parent;")
+    slot = f"late_{source.name}"
+    source.run(f"SELECT pg_create_logical_replication_slot('{slot}', '{plugin}')")
+    source.run("INSERT INTO parent VALUES (1, 1)")
+    after = int(source.value("SELECT pg_current_wal_insert_lsn() - '0/0'"))
+
+    def late(seconds: float = 30) -> int | None:
+        with source.connect() as session:
+            return changed_since(
+                session, slot, plugin, "ours", [Name("public", "parent")], after, seconds
+            )
+
+    source.run("INSERT INTO other VALUES (1)")
+    assert late() == 0
+    source.run("BEGIN; UPDATE parent SET n = 2; INSERT INTO parent VALUES (2, 2); COMMIT")
+    source.run("TRUNCATE parent CASCADE")
+    assert late() == late() == 3
+    source.run("INSERT INTO other SELECT generate_series(1, 200000)")
+    assert late(seconds=0.001) is None
+    source.run(f"SELECT pg_drop_replication_slot('{slot}')")

@@ -243,7 +243,7 @@ MUTANTS = (
     Mutant(
         36,
         "engine/migration.py",
-        "late = late_changes(self._job, plan, source, target) if rested else 0",
+        "late = late_changes(self._job, plan, source, target, self._journal) if rested else 0",
         "late = 0",
         "test_late_changes.py::test_while_a_key_waits_for_a_lock",
     ),

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def late_changes(
-    job: Job, plan: Plan, source: psycopg.Connection[Any], target: psycopg.Connection[Any]
+    job: Job,
+    plan: Plan,
+    source: psycopg.Connection[Any],
+    target: psycopg.Connection[Any],
+    journal: Journal,
 ) -> int:
     """Rows that were changed on the source after what the target has; ten thousand is or more.
 
@@ -28,7 +32,7 @@ def late_changes(
     found = checkpoint.read(target, job.id)
     if found is None or found.progress_lsn is None:
         return 0
-    return replication.changed_since(
+    changes = replication.changed_since(
         source,
         found.slot,
         plan.plugin,
@@ -36,6 +40,19 @@ def late_changes(
         {route.source.name for route in plan.routes},
         found.progress_lsn,
     )
+    if changes is None:
+        journal.event(
+            "warning",
+            "LateChangesUnknown",
+            subject=job.database.name,
+            message="Whether the source was written to while the cutover ended could not be told: "
+            "some transaction keeps the slot so far back that the source was not done within half "
+            f"a minute. What was committed after {checkpoint.format_lsn(found.progress_lsn)} is "
+            "not on the target.",
+            action="If the writers were stopped before the cutover, all is well; else compare: "
+            "az dms project task compare.",
+        )
+    return changes or 0
 
 
 def tell(job: Job, journal: Journal, changes: int) -> None:

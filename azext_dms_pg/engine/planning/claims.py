@@ -45,16 +45,18 @@ def rivals(
 
 def explain(claim: Claim) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
-    # For the user to run; the name is quoted.
-    release = f"DELETE FROM dms_pg.filled_table WHERE migration = {literal(claim.migration)};"  # noqa: S608
     message = (
         f"Another migration fills the target's {claim.table}, or a partition of it; its slot on "
         f"its source is called {claim.slot}. Two would mix their rows, and clearing one away "
         "would empty what the other has filled."
     )
+    # Statements for the user to run; the id is quoted.
+    its = f"WHERE migration = {literal(claim.migration)}"
     remedy = (
-        "Cancel or delete the task of that migration, then begin anew. If its task is gone for "
-        f"good, run on the target: {release}"
+        "Cancel or delete the task of that migration, then begin anew. If its task is gone for "  # noqa: S608
+        "good, bring back on the target what it took away, as SELECT create_sql, validate_sql FROM "
+        f"dms_pg.deferred {its} AND state <> 'validated' ORDER BY ordinal; shows, then release its "
+        f"tables: DELETE FROM dms_pg.filled_table {its};"
     )
     return message, remedy
 

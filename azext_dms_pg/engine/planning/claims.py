@@ -55,7 +55,7 @@ def explain(claim: Claim) -> tuple[str, str]:
     remedy = (
         "Cancel or delete the task of that migration, then begin anew. If its task is gone for "  # noqa: S608
         "good, bring back on the target what it took away, as SELECT create_sql, validate_sql FROM "
-        f"dms_pg.deferred {its} AND state <> 'validated' ORDER BY ordinal; shows, then release its "
+        f"dms_pg.deferred {its} AND state = 'dropped' ORDER BY ordinal; shows, then release its "
         f"tables: DELETE FROM dms_pg.filled_table {its};"
     )
     return message, remedy

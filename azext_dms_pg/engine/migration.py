@@ -21,9 +21,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from azext_dms_pg.engine.board import Board
-from azext_dms_pg.engine.cutover import finishing
-from azext_dms_pg.engine.cutover.late import late_changes, tell
-from azext_dms_pg.engine.deferral import defer_constraints
+from azext_dms_pg.engine.completing import Completing
 from azext_dms_pg.engine.drift.looking import Looking
 from azext_dms_pg.engine.drift.statements import drift, with_common
 from azext_dms_pg.engine.ending import ends
@@ -47,7 +45,7 @@ from azext_dms_pg.errors import (
     StateError,
 )
 from azext_dms_pg.model.states import MigrationState, Severity
-from azext_dms_pg.postgres import checkpoint, publication, replication
+from azext_dms_pg.postgres import checkpoint, replication
 from azext_dms_pg.postgres.catalog import survey
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.sqlstate import translate
@@ -71,8 +69,6 @@ _LONG_ENOUGH = 60.0
 _ATTEMPTS_BEFORE_BEGIN = 4
 _DRIFT_POLL_SECONDS = 2.0
 _UNDEFINED_TABLE = "42P01"
-# A source that is written to while the cutover ends is read on so many times.
-_MOST_RETURNS = 3
 
 Session = psycopg.Connection[Any]
 
@@ -89,7 +85,7 @@ class Migration:
         self._board: Board | None = None
         self._lookout: Lookout | None = None
         self._looking = Looking(job, journal)
-        self._returns = 0
+        self._completing = Completing(job, journal, requests)
 
     def run(self) -> None:
         """Return when the database is complete, failed, cancelled, or a pause was asked for."""
@@ -160,8 +156,8 @@ class Migration:
             found = checkpoint.read(target, self._job.id)
             self._begun = self._begun or found is not None
             if found is None:
-                if finishing.is_cut_over(self._requests):
-                    self._complete()
+                if self._completing.is_over():
+                    self._completing.say_so()
                     return
                 self._check_new()
                 plan = self._validate(source, target)
@@ -169,7 +165,7 @@ class Migration:
                     return
                 found = self._begin(source, target, plan)
             if found.phase == checkpoint.COMPLETE:
-                self._tidy_up(source, target)
+                self._completing.tidy_up(source, target)
                 return
             plan = self._replan(source, target, found)
             self._journal.problem("", "")
@@ -183,11 +179,11 @@ class Migration:
                 loading.index()
                 raise GoOnError("the indexes are built")
             if found.phase == checkpoint.CUTOVER:
-                self._read_on(target, plan)
+                self._completing.read_on(target, plan)
             rested = self._follow(source, target, plan)
             # Columns may have come meanwhile; what is compared now is compared whole.
             plan = self._replan(source, target, found)
-            self._finish(source, target, plan, rested=rested)
+            self._completing.finish(source, target, plan, rested=rested)
 
     def _check_new(self) -> None:
         """:raises MigrationError: what was made here has no record any more; nothing is guessed."""
@@ -287,13 +283,6 @@ class Migration:
         surveys = survey(source), survey(target)
         return resume_plan(*surveys, self._job.database, self._job.settings, recall(found.plan))
 
-    def _read_on(self, target: Session, plan: Plan) -> None:
-        """A cutover was interrupted behind its fence: what was committed since has to come, too."""
-        self._journal.state(MigrationState.COMPLETING, "reading on before the cutover goes on")
-        defer_constraints(target, plan, self._job.id)
-        checkpoint.set_phase(target, self._job.id, checkpoint.LOADED)
-        finishing.reopen_command(self._requests)
-
     def _follow(self, source: Session, target: Session, plan: Plan) -> bool:
         """Apply what was committed since the snapshot until the cutover's fence has passed.
 
@@ -309,46 +298,6 @@ class Migration:
             raise GoOnError("the target's tables were changed; looking at them again")
         checkpoint.set_phase(target, self._job.id, checkpoint.CUTOVER)
         return following.source_rested
-
-    def _finish(self, source: Session, target: Session, plan: Plan, *, rested: bool) -> None:
-        """Everything after the fence; each step may have been done by an earlier run."""
-        self._journal.state(MigrationState.COMPLETING, "finishing the cutover")
-        try:
-            finishing.finish(self._job, plan, source, target, self._journal)
-        except MigrationError:
-            # What differs may be what came late.
-            self._return_if_late(source, target, plan, rested=rested)
-            raise
-        late = self._return_if_late(source, target, plan, rested=rested)
-        if late:
-            tell(self._job, self._journal, late)
-        checkpoint.set_phase(target, self._job.id, checkpoint.COMPLETE)
-        self._tidy_up(source, target)
-
-    def _return_if_late(self, source: Session, target: Session, plan: Plan, *, rested: bool) -> int:
-        """Rows changed on the source behind the fence, when it was returned to often enough.
-
-        :raises GoOnError: it shall be read on, up to another fence.
-        """
-        # Who did not rest at the fence has been told of what is left behind.
-        late = late_changes(self._job, plan, source, target, self._journal) if rested else 0
-        if late and self._returns < _MOST_RETURNS:
-            self._returns += 1
-            raise GoOnError("the source was written to behind the fence; reading on")
-        return late
-
-    def _tidy_up(self, source: Session, target: Session) -> None:
-        """The target is whole; what is left is to take our own things away, and to say so."""
-        self._journal.state(MigrationState.COMPLETING, "removing slot, publication and bookkeeping")
-        replication.drop_slot(source, self._job.source_object)
-        publication.drop(source, self._job.source_object)
-        # Once the target has forgotten it, only this tells a worker that comes after us.
-        finishing.close_command(self._requests)
-        checkpoint.forget(target, self._job.id)
-        self._complete()
-
-    def _complete(self) -> None:
-        self._journal.state(MigrationState.COMPLETE, "cut over: the target is the database now")
 
 
 def _worth_another_try(failure: DmsPgError) -> bool:

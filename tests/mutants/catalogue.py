@@ -208,7 +208,7 @@ MUTANTS = (
     Mutant(
         34,
         "engine/migration.py",
-        "if finishing.is_cut_over(self._requests):",
+        "if self._completing.is_over():",
         "if False:",
         "test_last_steps.py::test_killed_before_complete_was_written",
     ),
@@ -236,15 +236,15 @@ MUTANTS = (
     Mutant(
         36,
         "engine/migration.py",
-        "            if found.phase == checkpoint.CUTOVER:\n                self._read_on",
-        "            if False:\n                self._read_on",
+        "            if found.phase == checkpoint.CUTOVER:\n",
+        "            if False:\n",
         "test_late_changes.py::test_between_a_cutover_that_failed_and_its_restart",
     ),
     Mutant(
         36,
-        "engine/migration.py",
-        "late = late_changes(self._job, plan, source, target, self._journal) if rested else 0",
-        "late = 0",
+        "engine/completing.py",
+        "        if not rested:\n",
+        "        if True:\n",
         "test_late_changes.py::test_while_a_key_waits_for_a_lock",
     ),
 )

@@ -14,11 +14,9 @@ from azext_dms_pg.engine.deferral import restore_constraints
 from azext_dms_pg.engine.verify import compare, compare_counts
 from azext_dms_pg.engine.verify.comparing import records
 from azext_dms_pg.errors import MigrationError
-from azext_dms_pg.model.states import CommandState
 
 if TYPE_CHECKING:
     from azext_dms_pg.engine.job import Job
-    from azext_dms_pg.engine.requests import Requests
     from azext_dms_pg.engine.values import Plan
     from azext_dms_pg.state.progress import Journal
 
@@ -50,26 +48,6 @@ def finish(job: Job, plan: Plan, source: Session, target: Session, journal: Jour
     elif job.settings.compare != "none":
         journal.activity("comparing row counts")
         _compare(job, plan, journal)
-
-
-def close_command(requests: Requests) -> None:
-    """Answer the user's cutover command; one that failed at first has succeeded after all."""
-    command = requests.newest_cutover()
-    if command is not None:
-        requests.set_cutover(command, CommandState.SUCCEEDED)
-
-
-def reopen_command(requests: Requests) -> None:
-    """The cutover goes on, also one that had failed."""
-    command = requests.newest_cutover()
-    if command is not None:
-        requests.set_cutover(command, CommandState.RUNNING)
-
-
-def is_cut_over(requests: Requests) -> bool:
-    """Whether everything was done but for forgetting it on the target and saying so."""
-    command = requests.newest_cutover()
-    return command is not None and command.state is CommandState.SUCCEEDED
 
 
 def _compare_contents(job: Job, plan: Plan, journal: Journal) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.cutover.finishing import close_command, is_cut_over
+from azext_dms_pg.engine.cutover import commands
 from azext_dms_pg.engine.cutover.protecting import release_source
 from azext_dms_pg.engine.ending import undo
 from azext_dms_pg.errors import DmsPgError
@@ -54,9 +54,9 @@ def cancel(job: Job, journal: Journal, requests: Requests) -> None:
         return
     journal.state(MigrationState.CANCELLING, "removing what the migration made")
     leftovers = undo.undo(job)
-    if leftovers is None or (not leftovers and is_cut_over(requests)):
+    if leftovers is None or (not leftovers and commands.has_succeeded(requests)):
         # Everything had been done but the tidying; there was nothing left to cancel.
-        close_command(requests)
+        commands.close(requests)
         journal.state(MigrationState.COMPLETE, "was complete before the cancel came")
         return
     _release_source(job, journal, requests)

@@ -25,12 +25,12 @@ _DEFAULTS = {
 }  # fmt: skip
 # Columns of the beginning whose names no other column ever gets.
 _FIRST = frozenset({"amount", "mood", "price", "u", "a", "b", "c", "v"})
-# From the beginning of a type's name to those that hold its values without another meaning.
+# From the beginning of a type's name to those that hold its values without another meaning, also
+# those still on their way: a boolean is sent as 't', and ALTER makes 'true' of it.
 _WIDER = {
     "integer": ("bigint", "numeric"),
     "numeric(9,2)": ("numeric(12, 2)", "numeric(14, 4)", "numeric"),
     "character varying": ("text", "varchar(60)"),
-    "boolean": ("text",),
     "bigint": ("numeric",),
 }
 

@@ -84,12 +84,12 @@ SELECT (pg_catalog.pg_logical_emit_message(true, 'dms_pg_push', pg_catalog.repea
 -- name: late_pgoutput
 SELECT coalesce(sum(t.rows), 0)::bigint
   FROM (SELECT count(*) FILTER (WHERE pg_catalog.get_byte(data, 0) IN (68, 73, 84, 85)) AS rows,
-               pg_catalog.max(lsn) AS ended
+               pg_catalog.max(lsn - '0/0'::pg_lsn) AS ended
           FROM pg_catalog.pg_logical_slot_peek_binary_changes(%(slot)s, NULL, 10000,
                'proto_version', '1',
-               'publication_names', pg_catalog.quote_ident(%(publication)s))
+               'publication_names', pg_catalog.quote_ident(%(publication)s)) AS p (lsn, xid, data)
          GROUP BY xid::text) t
- WHERE t.ended > %(after)s::pg_lsn
+ WHERE t.ended > %(after)s::pg_lsn - '0/0'::pg_lsn
 
 -- name: late_test_decoding
 WITH ours AS (
@@ -101,12 +101,10 @@ SELECT coalesce(sum(t.rows), 0)::bigint
                    SELECT FROM ours WHERE pg_catalog.strpos(data, 'table ' || ours.name || ':') = 1
                        OR data LIKE 'table %%: TRUNCATE%%' AND pg_catalog.strpos(data, ours.name) > 0
                )) AS rows,
-               pg_catalog.max(lsn) AS ended
-          FROM pg_catalog.pg_logical_slot_peek_changes(%(slot)s, NULL, 10000)           -- since 10
-          FROM (SELECT location AS lsn, xid, data                                       -- until 9
-                  FROM pg_catalog.pg_logical_slot_peek_changes(%(slot)s, NULL, 10000)) p -- until 9
+               pg_catalog.max(lsn - '0/0'::pg_lsn) AS ended
+          FROM pg_catalog.pg_logical_slot_peek_changes(%(slot)s, NULL, 10000) AS p (lsn, xid, data)
          GROUP BY xid::text) t
- WHERE t.ended > %(after)s::pg_lsn
+ WHERE t.ended > %(after)s::pg_lsn - '0/0'::pg_lsn
 
 -- name: fence
 SELECT pg_catalog.pg_logical_emit_message(true, 'dms_pg', %(nonce)s::text),

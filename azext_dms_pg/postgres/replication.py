@@ -22,6 +22,7 @@ from azext_dms_pg.postgres.checkpoint import format_lsn, parse_lsn
 from azext_dms_pg.postgres.connect import connect, connect_replication
 from azext_dms_pg.postgres.patient import run
 from azext_dms_pg.postgres.snapshot import SnapshotHandle
+from azext_dms_pg.postgres.sqlstate import is_retryable
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
@@ -258,8 +259,8 @@ def changed_since(
     Ten thousand is as many or more. The slot gives nothing away, so they can still be followed.
 
     :param seconds: whoever keeps the slot far back makes the source decode all WAL since then.
-    :returns: None when the time was not enough.
-    :raises ServerError: the slot stays in use (retryable), or the source refused.
+    :returns: None when the time was not enough, or the source refuses to tell.
+    :raises ServerError: (retryable) the slot stays in use, or the source is gone.
     """
     query = statement("replication", f"late_{plugin}", source.info.server_version)
     parameters = {
@@ -287,6 +288,11 @@ def changed_since(
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_DROP_PAUSE)
+            except psycopg.Error as error:
+                # No right to call it, no room for its temporary file: nothing to stop for.
+                if error.sqlstate is None or is_retryable(error.sqlstate):
+                    raise
+                return None
             else:
                 return int(row[0]) if row else 0
 

@@ -7,7 +7,7 @@ import pytest
 from azext_dms_pg.postgres.relations import Name
 from azext_dms_pg.postgres.replication import changed_since
 from tests.support.databases import Database
-from tests.support.migrate import Mover, Task
+from tests.support.migrate import Login, Mover, Task
 
 SCHEMA = """
 CREATE TABLE parent (id int PRIMARY KEY, n int NOT NULL);
@@ -88,6 +88,24 @@ def test_rows_that_come_while_a_key_waits(task: Task) -> None:
         somebody.rollback()
     task.reach("COMPLETE")
     task.end("Succeeded")
+    assert task.compare().clean, task.story()
+
+
+def test_a_source_that_refuses_to_tell(
+    mover: Mover, source: Database, target: Database, replicator: Login
+) -> None:
+    """That is no reason to fail; it is told."""
+    source.run(SCHEMA + ROWS)
+    source.run(
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {replicator.user};"
+        "REVOKE EXECUTE ON FUNCTION pg_logical_slot_peek_changes FROM PUBLIC;"
+        "REVOKE EXECUTE ON FUNCTION pg_logical_slot_peek_binary_changes FROM PUBLIC"
+    )
+    target.run(SCHEMA)
+    task = mover.start(source, target, source_login=replicator)
+    task.ready()
+    task.finish()
+    assert "LateChangesUnknown" in {finding["code"] for finding in task.findings()}
     assert task.compare().clean, task.story()
 
 

@@ -46,9 +46,9 @@ def late_changes(
             "LateChangesUnknown",
             subject=job.database.name,
             message="Whether the source was written to while the cutover ended could not be told: "
-            "some transaction keeps the slot so far back that the source was not done within half "
-            f"a minute. What was committed after {checkpoint.format_lsn(found.progress_lsn)} is "
-            "not on the target.",
+            "the source refused to say, or was not done within half a minute because some "
+            "transaction keeps the slot far back. What was committed after "
+            f"{checkpoint.format_lsn(found.progress_lsn)} is not on the target.",
             action="If the writers were stopped before the cutover, all is well; else compare: "
             "az dms project task compare.",
         )

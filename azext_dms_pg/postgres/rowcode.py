@@ -17,15 +17,14 @@ from typing import Any
 
 from azext_dms_pg.postgres.changes import NULL
 
-RowReader = Callable[[bytes, int, int], "tuple[Any, ...] | None"]
-"""From bytes and where in them a message begins and ends to what was asked for, then the key and
+RowReader = Callable[[bytes, int, int], "tuple[Any, bytes, bytes] | None"]
+"""From bytes and where in them a message begins and ends to what it was made for, then the key and
 the row of its tuple, each ready for COPY; or None: not plain."""
 
 _BINARY, _NULL = b"bn"
 _ANY = """\
-    kind = data[at]
     if kind == {binary}:
-      stop = at + 5 + number(data[at + 1:at + 5], "big")
+      stop = at + 5 + size
       f{column} = data[at + 1:stop]
       at = stop
     elif kind == {null}:
@@ -34,6 +33,8 @@ _ANY = """\
     else:
       return None
 """
+_HEAD = "    kind, size = head_of(data, at)\n"
+_HEAD_OF = struct.Struct(">BI")
 
 
 def row_reader(
@@ -41,7 +42,7 @@ def row_reader(
     picks: Sequence[int],
     key: Sequence[int],
     offset: int,
-    first: Sequence[object] = (),
+    first: object,
 ) -> RowReader:
     """A reader of tuples that begin ``offset`` bytes into a message and end with it.
 
@@ -52,47 +53,51 @@ def row_reader(
     :param key: the columns of the key, by their places in the row.
     :param first: what every result begins with; saves making another tuple for each.
     """
-    leading = next((place for place, width in enumerate(widths) if width < 1), len(widths))
-    layout, mask, expected = ">2x", b"\xff\xff", struct.pack(">H", len(widths))
+    count = len(widths)
+    leading = next((place for place, width in enumerate(widths) if width < 1), count)
+    # From the first byte of the message on; what is in front of the tuple is not looked at.
+    layout, mask, expected = f">{offset}x2x", b"\xff\xff", struct.pack(">H", count)
     for width in widths[:leading]:
         layout += f"x{4 + width}s"
         mask += b"\xff" * 5 + bytes(width)
         expected += struct.pack(">BI", _BINARY, width) + bytes(width)
-    fixed = struct.Struct(layout)
     # In hexadecimal: of decimal digits Python takes no more than 4300, and tables get wider.
-    known = f"number(data[begun:at], 'big') & {int.from_bytes(mask, 'big'):#x}"
-    cut = "".join(f"f{column}, " for column in range(leading))
-    rest = "".join(
-        _ANY.format(column=column, binary=_BINARY, null=_NULL)
-        for column in range(leading, len(widths))
+    known = (
+        f"number(data[at + {offset}:at + {offset + len(mask)}], 'big')"
+        f" & {int.from_bytes(mask, 'big'):#x}"
+    )
+    # The first column of any width has its kind and length cut along with those before it.
+    any_width = range(leading, count)
+    cut = "".join(f"f{column}, " for column in range(leading)) + "kind, size, " * bool(any_width)
+    rest = _HEAD.join(
+        _ANY.format(column=column, binary=_BINARY, null=_NULL) for column in any_width
     )
     row = "".join(f", f{place}" for place in picks)
     keys = [f"f{picks[place]}" for place in key]
+    found = keys[0] if len(keys) == 1 else f"join(({''.join(f'{each}, ' for each in keys)}))"
     source = f"""\
 def read(data, at, end):
   try:
-    begun = at + {offset}
-    at = begun + {fixed.size}
     if {known} != {int.from_bytes(expected, "big"):#x}:
       return None
-    {f"{cut} = cut(data, begun)" if leading else ""}
+    {f"{cut} = cut(data, at)" if cut else ""}
+    at += {offset + len(mask)}
 {rest}
     if at != end:
       return None
-    return {"".join(f"first{place}, " for place in range(len(first)))}\
-{keys[0] if len(keys) == 1 else f"join(({''.join(f'{each}, ' for each in keys)}))"}, \
-join((head{row},))
-  except (IndexError, malformed):
+    return first, {found}, join((head{row},))
+  except malformed:
     return None
 """
     names: dict[str, Any] = {
         "number": int.from_bytes,
-        "cut": fixed.unpack_from,
+        "cut": struct.Struct(layout + "BI" * bool(any_width)).unpack_from,
+        "head_of": _HEAD_OF.unpack_from,
         "null": NULL,
         "head": len(picks).to_bytes(2, "big"),
         "join": b"".join,
         "malformed": struct.error,
-        **{f"first{place}": value for place, value in enumerate(first)},
+        "first": first,
     }
     exec(source, names)  # noqa: S102 - see above: numbers alone
     read: RowReader = names["read"]

@@ -14,7 +14,7 @@ from psycopg.errors import ExclusionViolation, UniqueViolation
 
 from azext_dms_pg.engine.apply.session import ApplySession
 from azext_dms_pg.engine.apply.write import Writer
-from azext_dms_pg.engine.changes.batch import Emptied, Segment
+from azext_dms_pg.engine.changes.batch import Segment
 from azext_dms_pg.engine.faults import ApplyError, Refusal
 from azext_dms_pg.engine.values import Applied, TableChanges
 from azext_dms_pg.errors import DmsPgError, ServerError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azext_dms_pg.engine.apply.truncate import Truncater
-    from azext_dms_pg.engine.changes.batch import Batch
+    from azext_dms_pg.engine.changes.batch import Batch, Emptied
     from azext_dms_pg.engine.changes.handoff import Handoff
     from azext_dms_pg.engine.values import Route
     from azext_dms_pg.postgres.relations import Name

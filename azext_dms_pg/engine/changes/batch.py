@@ -8,50 +8,35 @@ anew. Filled by one thread, then handed over and read by another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import NamedTuple
+from functools import partial
 
-from azext_dms_pg.engine.changes.collapse import (
-    InconsistentStreamError,
-    KeyedDelta,
-    Values,
-    WholeDelta,
-)
-from azext_dms_pg.engine.changes.layout import Layout
+from azext_dms_pg.engine.changes.collapse import InconsistentStreamError, KeyedDelta, WholeDelta
+from azext_dms_pg.engine.changes.layout import Effect, Layout, Operation
 from azext_dms_pg.engine.values import Route, TableChanges
 from azext_dms_pg.postgres.relations import Name
 
 
-class Operation(IntEnum):
-    """What a row change does, and by which of its values the row is found."""
-
-    INSERT = 0
-    UPDATE = 1
-    UPDATE_PARTLY = 2
-    CHANGE_KEY = 3
-    DELETE = 4
-
-
-Change = tuple[Layout, Operation, "Values | None", bytes, bytes]
-"""One row change, decoded and ready to be collapsed; a plain tuple because there are millions.
-
-Its layout; what it does; the values after it where a row cannot hold them; the key of the row
-before it (the whole row where there is no key); the complete row after it (for CHANGE_KEY the new
-key).
-"""
-
-
-class Emptied(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Emptied:
     """A TRUNCATE of planned tables."""
 
     routes: tuple[Route, ...]
 
 
+Change = tuple[Effect | Emptied, bytes, bytes]
+"""One change, decoded and ready to be collapsed; a plain tuple because there are millions.
+
+Its effect; the key of the row before it (the whole row where there is no key); the complete row
+after it (for CHANGE_KEY the new key). Empty where there is none.
+"""
+
+Doing = Callable[[bytes, bytes], None]
+"""Carries a change out on a net effect, given the two byte strings of the change."""
+
 # A Python object for every row costs about this much beside its bytes.
 _WEIGHT_OF_A_CHANGE = 300
-_INSERT, _UPDATE, _DELETE = Operation.INSERT, Operation.UPDATE, Operation.DELETE
 
 
 def weight(size: int, changes: int) -> int:
@@ -64,16 +49,33 @@ class Segment:
 
     def __init__(self) -> None:
         self.deltas: dict[Layout, KeyedDelta | WholeDelta] = {}
+        self.doing: dict[Effect | Emptied, Doing] = {}
+        """What to do for effects that have come before and will come again."""
         self._layouts: dict[int, Layout] = {}
 
     def fits(self, layout: Layout) -> bool:
         """Whether its table is not in here with another layout."""
         return self._layouts.get(layout.relation_key, layout) is layout
 
-    def open(self, layout: Layout) -> KeyedDelta | WholeDelta:
-        self._layouts[layout.relation_key] = layout
-        delta = self.deltas[layout] = layout.delta()
-        return delta
+    def does(self, effect: Effect) -> Doing:
+        """What to do for an effect on a table that fits."""
+        layout, values = effect.layout, effect.values
+        delta = self.deltas.get(layout)
+        if delta is None:
+            self._layouts[layout.relation_key] = layout
+            delta = self.deltas[layout] = layout.delta()
+        if isinstance(delta, KeyedDelta) and values is not None:
+            changes_key = effect.operation is Operation.CHANGE_KEY
+            return partial(delta.change_key if changes_key else delta.update_partly, values=values)
+        doing: Doing
+        if effect.operation is Operation.INSERT:
+            doing = delta.insert
+        elif effect.operation is Operation.DELETE:
+            doing = delta.delete
+        else:
+            doing = delta.update
+        self.doing[effect] = doing
+        return doing
 
 
 @dataclass
@@ -99,38 +101,33 @@ class Batch:
         """Bytes of memory it holds, about."""
         return weight(self.size, self.changes)
 
-    def collapse(self, changes: Iterable[Change | Emptied]) -> None:
+    def collapse(self, changes: Iterable[Change]) -> None:
         """Take changes in, in their order.
 
         :raises MigrationError: a change contradicts what came before.
         """
-        deltas = self._segment().deltas
-        for change in changes:
-            if isinstance(change, Emptied):
-                self.steps.append(change)
-                deltas = self._segment().deltas
-                continue
-            layout, operation, values, key, row = change
-            delta = deltas.get(layout)
-            if delta is None:
-                segment = self._segment(layout)
-                delta, deltas = segment.open(layout), segment.deltas
-            try:
-                if operation is _INSERT:
-                    delta.insert(key, row)
-                elif operation is _UPDATE:
-                    delta.update(key, row)
-                elif operation is _DELETE:
-                    delta.delete(key)
-                elif isinstance(delta, KeyedDelta):
-                    if operation is Operation.CHANGE_KEY:
-                        delta.change_key(key, row, values or [])
-                    else:
-                        delta.update_partly(key, values or [])
-            except InconsistentStreamError as error:
-                raise InconsistentStreamError(
-                    f"Table {layout.label}: {error.message}", error.action
-                ) from None
+        segment = self._segment()
+        known = segment.doing.get
+        effect: Effect | Emptied | None = None
+        try:
+            for effect, before, after in changes:
+                doing = known(effect)
+                if doing is None:
+                    if isinstance(effect, Emptied):
+                        self.steps.append(effect)
+                        segment = self._segment()
+                        known = segment.doing.get
+                        continue
+                    segment = self._segment(effect.layout)
+                    known = segment.doing.get
+                    doing = segment.does(effect)
+                doing(before, after)
+        except InconsistentStreamError as error:
+            if not isinstance(effect, Effect):
+                raise
+            raise InconsistentStreamError(
+                f"Table {effect.layout.label}: {error.message}", error.action
+            ) from None
 
     def _segment(self, layout: Layout | None = None) -> Segment:
         last = self.steps[-1] if self.steps else None

@@ -97,8 +97,9 @@ class KeyedDelta:
         else:
             self._changed[key] = row
 
-    def update_partly(self, key: bytes, values: Values) -> None:
-        """Some values were not sent; the key stays."""
+    def update_partly(self, key: bytes, row: bytes, values: Values) -> None:
+        """Some values were not sent, so there is no row; the key stays."""
+        del row
         self.updates += 1
         before = self._take(key)
         self._put(key, before.existed, self._merged(before, values), before.origin)
@@ -118,7 +119,8 @@ class KeyedDelta:
             raise _inconsistent("an UPDATE to a key that was there")
         self._put(new, found is not None, values, origin)
 
-    def delete(self, key: bytes) -> None:
+    def delete(self, key: bytes, row: bytes = b"") -> None:
+        del row
         self.deletes += 1
         if self._take(key).existed:
             self._others[key] = _ABSENT
@@ -209,16 +211,20 @@ class WholeDelta:
     def insert(self, key: bytes, row: bytes) -> None:
         del key
         self.inserts += 1
-        self._add(row, 1)
+        if row in self.rows:
+            self._add(row, 1)
+        else:
+            self.rows[row] = 1
 
     def update(self, old: bytes, new: bytes) -> None:
         self.updates += 1
         self._add(old, -1)
         self._add(new, 1)
 
-    def delete(self, row: bytes) -> None:
+    def delete(self, old: bytes, new: bytes = b"") -> None:
+        del new
         self.deletes += 1
-        self._add(row, -1)
+        self._add(old, -1)
 
     def _add(self, row: bytes, count: int) -> None:
         left = self.rows.get(row, 0) + count

@@ -5,8 +5,8 @@ Knows replica identities: which row a change speaks of, and what of the new row 
 
 from __future__ import annotations
 
-from azext_dms_pg.engine.changes.batch import Change, Operation
-from azext_dms_pg.engine.changes.layout import Layout, Matching
+from azext_dms_pg.engine.changes.batch import Change
+from azext_dms_pg.engine.changes.layout import Effect, Layout, Matching, Operation
 from azext_dms_pg.engine.faults import ApplyError
 from azext_dms_pg.postgres.changes import UNCHANGED, Fields
 
@@ -31,21 +31,21 @@ def make_change(
         if old is None:
             raise _unidentified(layout)
         key = codec.key(codec.values([old[at] for at in at_key]))
-        return layout, Operation.DELETE, None, key, b""
+        return layout.effects[Operation.DELETE], key, b""
     values = codec.values(new)
     key = codec.key([values[at] for at in at_key])
     if insert:
-        return layout, Operation.INSERT, None, key, codec.row(values)
+        return layout.effects[Operation.INSERT], key, codec.row(values)
     unchanged = codec.unchanged in values
     if unchanged and any(new[at] == UNCHANGED for at in at_key):
         raise _unidentified(layout)
     if old is not None:
         before = codec.key(codec.values([old[at] for at in at_key]))
         if before != key:
-            return layout, Operation.CHANGE_KEY, values, before, key
+            return Effect(layout, Operation.CHANGE_KEY, values), before, key
     if unchanged:
-        return layout, Operation.UPDATE_PARTLY, values, key, b""
-    return layout, Operation.UPDATE, None, key, codec.row(values)
+        return Effect(layout, Operation.UPDATE_PARTLY, values), key, b""
+    return layout.effects[Operation.UPDATE], key, codec.row(values)
 
 
 def _completed(layout: Layout, old: Fields, new: Fields, *, old_is_key: bool) -> Fields:
@@ -65,13 +65,13 @@ def _completed(layout: Layout, old: Fields, new: Fields, *, old_is_key: bool) ->
 def _whole(layout: Layout, old: Fields | None, new: Fields | None, *, insert: bool) -> Change:
     codec = layout.codec
     if insert:
-        return layout, Operation.INSERT, None, b"", codec.row(codec.values(new or []))
+        return layout.effects[Operation.INSERT], b"", codec.row(codec.values(new or []))
     if layout.matching is Matching.NEVER or old is None:
         raise _unidentified(layout)
     before = codec.row(codec.values(old))
     if new is None:
-        return layout, Operation.DELETE, None, before, b""
-    return layout, Operation.UPDATE, None, before, codec.row(codec.values(new))
+        return layout.effects[Operation.DELETE], before, b""
+    return layout.effects[Operation.UPDATE], before, codec.row(codec.values(new))
 
 
 def _unidentified(layout: Layout) -> ApplyError:

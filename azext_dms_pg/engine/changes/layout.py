@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from azext_dms_pg.engine.changes.codec import BINARY, TEXT, Codec
-from azext_dms_pg.engine.changes.collapse import KeyedDelta, WholeDelta
+from azext_dms_pg.engine.changes.collapse import KeyedDelta, Values, WholeDelta
 from azext_dms_pg.engine.values import Route
 from azext_dms_pg.postgres.changes import Fields, StreamRelation
 from azext_dms_pg.postgres.relations import Name
@@ -22,6 +23,16 @@ class Matching(Enum):
     KEY = "by key"
     WHOLE = "by all its values"
     NEVER = "not at all: only INSERT can be carried"
+
+
+class Operation(Enum):
+    """What a row change does, and by which of its values the row is found."""
+
+    INSERT = "a new row"
+    UPDATE = "all values of a row, by its key or by its old values"
+    UPDATE_PARTLY = "some values of a row, by its key"
+    CHANGE_KEY = "the key of a row and some of its values"
+    DELETE = "a row that goes"
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,11 @@ class Layout:
             column.identity == "a" for at, column in enumerate(self.columns) if at not in self.key
         )
 
+    @cached_property
+    def effects(self) -> dict[Operation, Effect]:
+        """Those that need no values of their own."""
+        return {operation: Effect(self, operation) for operation in Operation}
+
     def picked(self, fields: Fields) -> Fields:
         return fields if self.picks is None else [fields[at] for at in self.picks]
 
@@ -102,3 +118,16 @@ class Layout:
         if self.matching is Matching.KEY:
             return KeyedDelta(self.codec, keep_rest=bool(self.rest))
         return WholeDelta()
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """What a row change does to which table. Compared by identity.
+
+    :param values: what is set, where no complete row says it; then it is of this one change.
+        Those without values are made once, in ``Layout.effects``.
+    """
+
+    layout: Layout
+    operation: Operation
+    values: Values | None = None

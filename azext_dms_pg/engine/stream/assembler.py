@@ -10,13 +10,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.changes.batch import Batch, Change, Emptied, weight
+from azext_dms_pg.engine.changes.batch import Batch, weight
 from azext_dms_pg.engine.faults import LineReachedError
 from azext_dms_pg.errors import ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from azext_dms_pg.engine.changes.batch import Change
     from azext_dms_pg.postgres.changes import LogicalMessage
 
 # Most transactions are small; it is cheaper to collapse some hundred of them at once.
@@ -72,7 +73,7 @@ class Assembler:
         self._commit_time = self._xid = 0
         # One list for ever, for the feed adds to it: whole transactions that are still to be
         # collapsed, up to ``_whole``, then the one that has begun.
-        self._changes: list[Change | Emptied] = []
+        self._changes: list[Change] = []
         self._whole = 0
         self._size = 0  # bytes of the transaction that has begun, about
         self._sliced = False
@@ -94,7 +95,7 @@ class Assembler:
         """Commit time of the oldest transaction here, 0 for none or unknown."""
         return self.batch.first_commit or self._commit_time
 
-    def begin(self, final_lsn: int, commit_time: int, xid: int) -> list[Change | Emptied] | None:
+    def begin(self, final_lsn: int, commit_time: int, xid: int) -> list[Change] | None:
         """Where to put the transaction's changes; None when the target has them already.
 
         Parameters as of ``Begin``.

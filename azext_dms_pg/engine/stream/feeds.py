@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from azext_dms_pg.engine.changes.batch import Change, Emptied, Operation
+from azext_dms_pg.engine.changes.batch import Change, Emptied
 from azext_dms_pg.engine.changes.interpret import make_change
-from azext_dms_pg.engine.changes.layout import Layout, Matching
+from azext_dms_pg.engine.changes.layout import Layout, Matching, Operation
 from azext_dms_pg.engine.changes.past import unclear
 from azext_dms_pg.engine.faults import BinaryImpossibleError
 from azext_dms_pg.errors import ProtocolError
@@ -99,7 +99,7 @@ class PgoutputFeed:
         self._open: dict[bytes, _Opened] = {}
         # By the head of a row change: reads it if it is plain and leaves the key alone.
         self._plain: dict[bytes, RowReader] = {}
-        self._changes: list[Change | Emptied] | None = None
+        self._changes: list[Change] | None = None
         self._strangers: set[int] = set()
         self.ignored: set[Name] = set()
 
@@ -214,7 +214,7 @@ class PgoutputFeed:
             for kind, operation in _PLAIN:
                 if kind == pgoutput.INSERT or layout.matching is Matching.KEY:
                     self._plain[bytes([kind]) + key + _NEW] = row_reader(
-                        widths, picks, layout.key, _LOOK.size, (layout, operation, None)
+                        widths, picks, layout.key, _LOOK.size, layout.effects[operation]
                     )
         opened = self._open[key] = _Opened(layout, TupleReader(len(widths), binary=layout.binary))
         return opened
@@ -231,7 +231,7 @@ class PgoutputFeed:
         oids = [oid for oid in truncate.relations if isinstance(oid, int)]
         routes = tuple(route for oid in oids if (route := self._routes.get(oid)) is not None)
         if routes:
-            self._changes.append(Emptied(routes))
+            self._changes.append((Emptied(routes), b"", b""))
 
 
 class TextFeed:
@@ -279,7 +279,7 @@ class TextFeed:
             named = [name for name in event.relations if not isinstance(name, int)]
             found = [route for name in named if (route := self._route(name)) is not None]
             if found and self._changes is not None:
-                self._changes.append(Emptied(tuple(found)))
+                self._changes.append((Emptied(tuple(found)), b"", b""))
 
     def _route(self, name: Name) -> Route | None:
         """The route of a table by its name of today or of when the migration began."""

@@ -100,7 +100,7 @@ def test_any_history(data: st.DataObject, codec: Codec, careful: bool, keep_rest
         if what == "rekey":
             delta.change_key(old, new, values)
         elif codec.unchanged in values:
-            delta.update_partly(old, values)
+            delta.update_partly(old, b"", values)
         else:
             delta.update(old, codec.row(values))
         del now[old]
@@ -142,7 +142,7 @@ def test_impossible_histories_are_refused() -> None:
     with pytest.raises(InconsistentStreamError):
         gone.update(key, row)
     with pytest.raises(InconsistentStreamError):
-        gone.update_partly(key, values)
+        gone.update_partly(key, b"", values)
     with pytest.raises(InconsistentStreamError):
         gone.change_key(key, other, values)
     taken = KeyedDelta(BINARY)

@@ -30,7 +30,7 @@ from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.task_input import DatabaseInput
 from azext_dms_pg.postgres import checkpoint, publication, replication
-from azext_dms_pg.postgres.catalog import survey
+from azext_dms_pg.postgres.catalog import surveys
 from azext_dms_pg.postgres.connect import connect
 
 NAME = "dms_pg_bench"
@@ -129,7 +129,7 @@ def follow(
 def _begin(at_source: Session, at_target: Session, settings: MigrationSettings) -> Plan:
     """Survey, plan, and the bookkeeping on the target."""
     database = DatabaseInput(at_source.info.dbname, at_target.info.dbname)
-    plan = make_plan(survey(at_source), survey(at_target), database, settings)
+    plan = make_plan(*surveys(at_source, at_target), database, settings)
     checkpoint.install(at_target)
     checkpoint.begin(
         at_target,

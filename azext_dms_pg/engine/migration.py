@@ -46,7 +46,7 @@ from azext_dms_pg.errors import (
 )
 from azext_dms_pg.model.states import MigrationState, Severity
 from azext_dms_pg.postgres import checkpoint, replication
-from azext_dms_pg.postgres.catalog import survey
+from azext_dms_pg.postgres.catalog import surveys
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.sqlstate import translate
 
@@ -216,11 +216,11 @@ class Migration:
         self, source: Session, target: Session, noticed: tuple[Finding, ...] = ()
     ) -> Plan | None:
         self._journal.state(MigrationState.VALIDATING, "checking source and target")
-        surveys = survey(source), survey(target, contents=True)
-        plan = make_plan(*surveys, self._job.database, self._job.settings)
+        both = surveys(source, target, contents=True)
+        plan = make_plan(*both, self._job.database, self._job.settings)
         findings = noticed + probe(self._job, plan.plugin)
         findings += preflight(
-            *surveys, self._job.database, self._job.settings, self._job.source_objects
+            *both, self._job.database, self._job.settings, self._job.source_objects
         )
         self._journal.findings(findings)
         blockers = [item for item in findings if item.severity is Severity.BLOCKER]
@@ -280,8 +280,8 @@ class Migration:
                 "Point the name back at the original source, or cancel the task and begin anew.",
                 code="SourceChanged",
             )
-        surveys = survey(source), survey(target)
-        return resume_plan(*surveys, self._job.database, self._job.settings, recall(found.plan))
+        both = surveys(source, target)
+        return resume_plan(*both, self._job.database, self._job.settings, recall(found.plan))
 
     def _follow(self, source: Session, target: Session, plan: Plan) -> bool:
         """Apply what was committed since the snapshot until the cutover's fence has passed.

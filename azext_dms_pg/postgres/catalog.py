@@ -6,6 +6,7 @@ the stages above. Sources reach back to 9.5.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,18 @@ def survey(connection: psycopg.Connection[Any], *, contents: bool = False) -> Su
         # A table that somebody holds locked makes the survey fail instead of hang.
         connection.execute("SET LOCAL lock_timeout = '30s'")
         return _Reader(connection).survey(contents=contents)
+
+
+def surveys(
+    source: psycopg.Connection[Any], target: psycopg.Connection[Any], *, contents: bool = False
+) -> tuple[Survey, Survey]:
+    """Survey both databases, at the same time: each takes some thirty round trips.
+
+    :param contents: also find out which tables of the target hold rows.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        there = beside.submit(survey, target, contents=contents)
+        return survey(source), there.result()
 
 
 def claims(connection: psycopg.Connection[Any]) -> tuple[Claim, ...]:

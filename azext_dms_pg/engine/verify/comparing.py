@@ -23,7 +23,7 @@ from azext_dms_pg.engine.verify import compare
 from azext_dms_pg.errors import ConflictError, DmsPgError, Interrupted
 from azext_dms_pg.postgres import replication
 from azext_dms_pg.postgres.boundary import translated
-from azext_dms_pg.postgres.catalog import survey
+from azext_dms_pg.postgres.catalog import surveys
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.state.records import Comparison
 from azext_dms_pg.state.store import now
@@ -167,7 +167,7 @@ def compare_now(
         connect(source, "source", "compare") as here,
         connect(target, "target", "compare") as there,
     ):
-        plan = make_plan(survey(here), survey(there), database, settings)
+        plan = make_plan(*surveys(here, there), database, settings)
     found = records(compare(source, target, plan, limit=limit))
     return found + [_missing(name) for name in plan.unrouted]
 

@@ -61,6 +61,18 @@ SELECT r.rolname FROM pg_roles r WHERE r.oid = 10 OR r.oid IN (
 ORDER BY 1
 """
 
+# SECURITY DEFINER functions that are the target user's now, as REVOKE names them.
+_DEFINERS = """
+SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prosecdef AND p.proowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+                  AND d.objid = p.oid AND d.deptype = 'e')
+ORDER BY 1
+"""
+_ROUTINES_SINCE = 11_00_00
+_NAMED = 5
+
 
 def copy_schema(
     source: Session,
@@ -106,6 +118,8 @@ def copy_schema(
     list_file.write_text(wanted, encoding="utf-8")
     script = tools.restore(used, archive, *arguments, f"--use-list={list_file}", "--file=-")
     _run(target, _SETTINGS + _without_header(script))
+    if "--no-owner" in arguments:
+        found += _close_definers(target)
     if unwanted:
         found.append(
             Finding(
@@ -137,11 +151,36 @@ def _owners(source: Session, target: Session) -> tuple[list[Finding], list[str]]
         "OwnersNotCopied",
         Severity.WARNING,
         "target",
-        f"{why}, so everything created belongs to the target user and no privileges are granted.",
+        f"{why}, so everything created belongs to the target user and nobody is granted anything.",
         "Create the roles (pg_dumpall --roles-only) before the migration, or GRANT and ALTER … "
         "OWNER afterwards.",
     )
     return [finding], ["--no-owner", "--no-privileges"]
+
+
+def _close_definers(target: Session) -> list[Finding]:
+    """Keep everybody from calling, with the target user's rights, what had another owner's.
+
+    Functions may be called by all unless that is revoked, and a REVOKE is among the privileges
+    that have not travelled.
+    """
+    functions = [row[0] for row in target.execute(_DEFINERS.encode()).fetchall()]
+    if not functions:
+        return []
+    kind = "ROUTINE" if target.info.server_version >= _ROUTINES_SINCE else "FUNCTION"
+    _run(target, "".join(f"REVOKE ALL ON {kind} {each} FROM PUBLIC;\n" for each in functions))
+    more = f" and {len(functions) - _NAMED} more" if len(functions) > _NAMED else ""
+    return [
+        Finding(
+            "DefinerFunctionsClosed",
+            Severity.WARNING,
+            "target",
+            f"{len(functions)} SECURITY DEFINER functions belong to the target user now, so nobody "
+            f"else may call them: {', '.join(functions[:_NAMED])}{more}.",
+            "Give them an owner with no more rights than they need (ALTER FUNCTION … OWNER TO), "
+            "then GRANT EXECUTE to those who call them.",
+        )
+    ]
 
 
 def _choose(listing: str) -> tuple[str, list[str]]:

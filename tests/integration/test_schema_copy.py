@@ -170,6 +170,35 @@ def test_without_superuser_owners_stay_behind(
         target_server.run(f"DROP ROLE {role}_t")
 
 
+def test_nobody_gets_the_rights_of_the_target_user(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """Who could call what with whose rights is lost together with the owners."""
+    role = f"definer_{os.getpid()}"
+    source.server.run(f"CREATE ROLE {role}")
+    try:
+        source.run(
+            SCHEMA + 'CREATE FUNCTION public."do; --"(text, int[]) RETURNS void SECURITY DEFINER'
+            " LANGUAGE plpgsql AS $$BEGIN EXECUTE $1; END$$;"
+            'REVOKE ALL ON FUNCTION public."do; --"(text, int[]) FROM PUBLIC;'
+            f'ALTER FUNCTION public."do; --"(text, int[]) OWNER TO {role}'
+        )
+        task = mover.start(source, target, options=WITH_SCHEMA)
+        task.ready()
+        assert "DefinerFunctionsClosed" in {finding["code"] for finding in task.findings()}
+        assert (
+            target.run(
+                "SELECT proname, acl.grantee FROM pg_proc, aclexplode(coalesce(proacl,"
+                " acldefault('f', proowner))) acl WHERE prosecdef AND acl.grantee = 0"
+            )
+            == []
+        )
+        task.cancel()
+    finally:
+        source.run(f"DROP OWNED BY {role} CASCADE")
+        source.server.run(f"DROP ROLE {role}")
+
+
 def test_no_tool_is_said_in_clear_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tools, "_PLACES", ())

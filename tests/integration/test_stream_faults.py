@@ -188,6 +188,8 @@ def test_hazard_12_the_slot_is_lost(
     (error,) = task.show()["errors"]
     assert error["code"] == "SlotLost"
     assert "slot" in error["message"]
+    # There is none to go on from.
+    assert "is kept" not in task.database()["activity"]
     # Of what was written behind the lock, as much as had been sent.
     assert target.value("SELECT count(*) FROM t") in range(5, 11)
     task.cancel()

@@ -38,8 +38,8 @@ def fail(job: Job, journal: Journal, requests: Requests, error: DmsPgError, *, b
     kept = error.code != "WorkerAlreadyRunning" and undo.keeps_slot(job)
     journal.state(
         MigrationState.FAILED,
-        f"{error.message} The slot {job.source_object} on the source is kept, so that restart can "
-        "go on; cancel the task to let the source discard its WAL."
+        f"{error.message} The slot {job.source_object} on the source is kept, and with it the WAL "
+        "there, until a restart goes on from it or the task is cancelled."
         if kept
         else error.message,
     )

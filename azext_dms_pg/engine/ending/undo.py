@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
+_BEFORE_LOADED = (checkpoint.PREPARED, checkpoint.LOADING)
 
 Session = psycopg.Connection[Any]
 
@@ -71,7 +72,7 @@ def undo(job: Job) -> tuple[Leftover, ...] | None:
 
 
 def keeps_slot(job: Job) -> bool:
-    """Whether a failed migration still needs its slot; one that does not is dropped here.
+    """Whether a failed migration leaves a slot that holds WAL; one nobody needs is dropped here.
 
     Before the load is done a restart makes a new slot anyway, so the old one would only hold the
     source's WAL back. While somebody else drives the migration the slot is his.
@@ -81,9 +82,11 @@ def keeps_slot(job: Job) -> bool:
             if not checkpoint.take_lock(target, job.id):
                 return True
             found = checkpoint.read(target, job.id)
-            if found is not None and found.phase not in (checkpoint.PREPARED, checkpoint.LOADING):
-                return True
+            needed = found is not None and found.phase not in _BEFORE_LOADED
             with connect(job.source, "source", "tidy") as source:
+                if needed:
+                    slot = replication.slot_status(source, job.source_object)
+                    return slot is not None and slot.restart_lsn is not None
                 replication.drop_slot(source, job.source_object)
     except (DmsPgError, psycopg.Error):
         # Nobody to ask: say that it may be there.

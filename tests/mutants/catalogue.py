@@ -178,6 +178,13 @@ MUTANTS = (
         "test_stream_rows.py::test_hazard_21_unique_values_change_places",
     ),
     Mutant(
+        21,
+        "postgres/lexer.py",
+        "(?P<constant> '(?:[^']|'')*(?:'|\\Z)\n",
+        "(?P<constant> '\n",
+        "test_renamed_tables.py::test_words_about_a_table_stay_and_its_name_is_only_a_name",
+    ),
+    Mutant(
         22,
         "engine/apply/truncate.py",
         "if sharing <= gone:",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
+from azext_dms_pg.engine.deferral.renaming import with_names
 from azext_dms_pg.postgres.checkpoint import renamed
-from azext_dms_pg.postgres.quoting import qualified
 from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     import psycopg
 
@@ -128,7 +125,6 @@ def pending(
     Tables that were renamed meanwhile, as the source's were, have their present names.
     """
     names = renamed(connection, migration_id)
-    today = _renaming(names)
     rows = connection.execute(
         "SELECT kind, relation, relation_name, name, create_sql, validate_sql, ordinal, state"
         " FROM dms_pg.deferred WHERE migration = %s AND kind = ANY(%s)"
@@ -140,27 +136,13 @@ def pending(
             kind=kind,
             table=names.get(Name(schema, table), Name(schema, table)),
             name=name,
-            create=tuple(map(today, create)),
-            validate=None if validate is None else today(validate),
+            create=tuple(with_names(step, names) for step in create),
+            validate=None if validate is None else with_names(validate, names),
             ordinal=ordinal,
             state=state,
         )
         for kind, schema, table, name, create, validate, ordinal, state in rows
     )
-
-
-def _renaming(names: dict[Name, Name]) -> Callable[[str], str]:
-    """Puts the new names of tables into a statement, wherever an old one stands with its schema."""
-    new = {
-        form: sql.Identifier(now.schema, now.name).as_string()
-        for old, now in names.items()
-        for form in (qualified(old), sql.Identifier(old.schema, old.name).as_string())
-    }
-    if not new:
-        return str
-    forms = "|".join(re.escape(form) for form in sorted(new, key=len, reverse=True))
-    pattern = re.compile(rf'(?<![\w".$])(?:{forms})(?![\w"$])')
-    return lambda statement: pattern.sub(lambda found: new[found[0]], statement)
 
 
 def claim(

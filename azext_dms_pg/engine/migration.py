@@ -45,7 +45,7 @@ from azext_dms_pg.errors import (
     StateError,
 )
 from azext_dms_pg.model.states import MigrationState, Severity
-from azext_dms_pg.postgres import checkpoint, replication
+from azext_dms_pg.postgres import checkpoint, replication, trust
 from azext_dms_pg.postgres.catalog import surveys
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.sqlstate import translate
@@ -153,7 +153,9 @@ class Migration:
                 )
             source = stack.enter_context(connect(self._job.source, "source"))
             self._journal.versions(_version(source), _version(target))
-            found = checkpoint.read(target, self._job.id)
+            # What others have a hand in is not ours before we have begun: preflight says so.
+            doubtful = not self._begun and trust.doubts(target)
+            found = None if doubtful else checkpoint.read(target, self._job.id)
             self._begun = self._begun or found is not None
             if found is None:
                 if self._completing.is_over():

@@ -32,6 +32,7 @@ from azext_dms_pg.postgres.survey import (
     Survey,
     Trigger,
 )
+from azext_dms_pg.postgres.trust import doubts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,10 @@ class _Reader:
         found = assemble.own_schema(self._rows("own_schema"))
         if found is None:
             return None
+        found = replace(found, doubts=doubts(self._connection))
+        if found.doubts:
+            # Not even read: a column's type may have a cast that is somebody else's function.
+            return found
         readable = {one.relation for one in found.objects if one.is_ours and one.may_write}
         if not {"migration", "filled_table"} <= readable:
             return found

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres.relations import Name
+from azext_dms_pg.postgres.trust import confirm, grants, take_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,12 +79,18 @@ def format_lsn(lsn: int) -> str:
 
 
 def install(connection: psycopg.Connection[Any]) -> None:
-    """Create the schema and its tables unless they are there. Needs CREATE on the database."""
+    """Create the schema and its tables unless they are there. Needs CREATE on the database.
+
+    :raises MigrationError: what is there is not ours alone.
+    """
     script = files("azext_dms_pg.postgres").joinpath("queries/checkpoint.sql").read_text("utf-8")
     with connection.transaction():
         # IF NOT EXISTS alone still loses a race between two databases' workers.
         lock_bookkeeping(connection)
+        confirm(connection)
+        before = {name for name, _ in grants(connection)}
         connection.execute(sql.SQL(script))
+        take_back(connection, before)
 
 
 def lock_bookkeeping(connection: psycopg.Connection[Any]) -> None:
@@ -101,6 +108,7 @@ def is_installed(connection: psycopg.Connection[Any]) -> bool:
         " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
         " WHERE n.nspname OPERATOR(pg_catalog.=) 'dms_pg'"
         " AND c.relname OPERATOR(pg_catalog.=) 'migration'"
+        " AND c.relkind OPERATOR(pg_catalog.=) 'r'"
         " AND a.attname OPERATOR(pg_catalog.=) 'progress_lsn'"
     ).fetchone()
     return bool(row and row[0])
@@ -125,10 +133,11 @@ def begin(connection: psycopg.Connection[Any], checkpoint: Checkpoint) -> None:
 def read(connection: psycopg.Connection[Any], migration_id: str) -> Checkpoint | None:
     """The migration's row, or None when this database has none.
 
-    :raises MigrationError: the row was written by a newer version.
+    :raises MigrationError: the row was written by a newer version, or may be somebody else's.
     """
     if not is_installed(connection):
         return None
+    confirm(connection)
     row = connection.execute(
         "SELECT format, source_system, slot, publication, phase, plan,"
         " consistent_lsn::text, progress_lsn::text"
@@ -286,6 +295,7 @@ def forget(connection: psycopg.Connection[Any], migration_id: str) -> None:
         lock_bookkeeping(connection)
         if not is_installed(connection):
             return
+        confirm(connection)
         for table in _TABLES[:-1]:
             connection.execute(
                 sql.SQL("DELETE FROM dms_pg.{} WHERE migration OPERATOR(pg_catalog.=) %s").format(

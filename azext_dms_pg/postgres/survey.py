@@ -233,6 +233,21 @@ class OwnObject:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Somebody else has a hand in what migrations keep in their schema.
+
+    :param kind: ``owner``, ``writer``, ``trigger``, ``rule``, ``policy``, ``row security`` or
+        ``child``.
+    :param object: of the schema, or the schema itself.
+    :param name: of the role, trigger and so on; None is everybody.
+    """
+
+    kind: str
+    object: str
+    name: str | None
+
+
+@dataclass(frozen=True)
 class Claim:
     """A table some migration under way fills.
 
@@ -253,6 +268,7 @@ class OwnSchema:
     create: bool
     objects: tuple[OwnObject, ...]
     claims: tuple[Claim, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)

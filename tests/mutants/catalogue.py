@@ -254,4 +254,11 @@ MUTANTS = (
         "        if True:\n",
         "test_late_changes.py::test_while_a_key_waits_for_a_lock",
     ),
+    Mutant(
+        37,
+        "postgres/trust.py",
+        "    for doubt in doubts(connection):\n",
+        "    for doubt in ():\n",
+        "test_own_schema.py::test_hazard_37_what_others_keep_there_is_not_run",
+    ),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from azext_dms_pg.engine.deferral.renaming import with_names
 from azext_dms_pg.postgres.checkpoint import renamed
 from azext_dms_pg.postgres.relations import Name
+from azext_dms_pg.postgres.trust import confirm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -123,7 +124,10 @@ def pending(
     """Rows that still need something, in the order their objects were taken away.
 
     Tables that were renamed meanwhile, as the source's were, have their present names.
+
+    :raises MigrationError: somebody else may have written what is to be run.
     """
+    confirm(connection)
     names = renamed(connection, migration_id)
     rows = connection.execute(
         "SELECT kind, relation, relation_name, name, create_sql, validate_sql, ordinal, state"

@@ -53,7 +53,7 @@ def cancel(job: Job, journal: Journal, requests: Requests) -> None:
         journal.state(MigrationState.FAILED, conflict.message)
         return
     journal.state(MigrationState.CANCELLING, "removing what the migration made")
-    leftovers = undo.undo(job)
+    leftovers = undo.undo(job, begun=journal.has_passed(MigrationState.INITIALIZING))
     if leftovers is None or (not leftovers and commands.has_succeeded(requests)):
         # Everything had been done but the tidying; there was nothing left to cancel.
         commands.close(requests)

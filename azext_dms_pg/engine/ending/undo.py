@@ -14,7 +14,7 @@ import psycopg
 from azext_dms_pg.engine.deferral import defer_keys, restore_everything
 from azext_dms_pg.engine.ending.leftover import Leftover, on_source, on_target
 from azext_dms_pg.errors import ConflictError, DmsPgError, ServerError
-from azext_dms_pg.postgres import checkpoint, publication, replication
+from azext_dms_pg.postgres import checkpoint, publication, replication, trust
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.sqlstate import translate
 
@@ -43,11 +43,13 @@ def refusal(job: Job) -> ConflictError | None:
         return None
 
 
-def undo(job: Job) -> tuple[Leftover, ...] | None:
+def undo(job: Job, *, begun: bool) -> tuple[Leftover, ...] | None:
     """Bring both servers back to how they were before the task.
 
     None when the migration was complete and only its bookkeeping was left: the target keeps its
     data.
+
+    :param begun: as far as this machine knows, something was made on a server.
     """
     source, target = job.source.database, job.target.database
     complete: list[bool] = []
@@ -60,7 +62,7 @@ def undo(job: Job) -> tuple[Leftover, ...] | None:
         ),
         _persist(
             "target",
-            lambda: complete.append(_clean_target(job, not_restored)),
+            lambda: complete.append(_clean_target(job, not_restored, begun=begun)),
             lambda message: on_target(target, message),
         ),
     )
@@ -126,7 +128,7 @@ def _clean_source(job: Job) -> None:
         publication.drop(source, job.source_object)
 
 
-def _clean_target(job: Job, not_restored: list[Finding]) -> bool:
+def _clean_target(job: Job, not_restored: list[Finding], *, begun: bool) -> bool:
     """Whether the migration was complete already; if not, its tables are emptied.
 
     :param not_restored: what could not be brought back is put in here.
@@ -134,6 +136,8 @@ def _clean_target(job: Job, not_restored: list[Finding]) -> bool:
     with connect(job.target, "target", f"control {job.owner}") as target:
         if not checkpoint.take_lock(target, job.id):
             raise _conflict(job)
+        if not begun and trust.doubts(target):
+            return False  # preflight has refused it: nothing in there is ours
         found = checkpoint.read(target, job.id)
         complete = found is not None and found.phase == checkpoint.COMPLETE
         if found is not None and not complete:

@@ -114,6 +114,78 @@ select has_schema_privilege(n.oid, 'USAGE') and has_schema_privilege(n.oid, 'CRE
  where n.nspname = 'dms_pg'
  order by 3, 2;
 
+-- name: doubts
+-- Who else has a hand in what migrations keep in the schema dms_pg: the statements there are run
+-- with our rights. Others are all who could not act as us anyway, as superusers and members of our
+-- role can.
+with ours (object, relation, owner) as (
+    select 'schema dms_pg', 0::oid, n.nspowner
+      from pg_namespace n
+     where n.nspname = 'dms_pg'
+    union all
+    select 'dms_pg.' || c.relname::text, c.oid, c.relowner
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'dms_pg'
+       and c.relname in ('migration', 'loaded_part', 'filled_table', 'deferred')
+), rights (relation, acl) as (
+    select o.relation, c.relacl from ours o join pg_class c on c.oid = o.relation
+    union all
+    select o.relation, a.attacl from ours o join pg_attribute a on a.attrelid = o.relation
+), writers (relation, role) as (
+    select r.relation, g.grantee
+      from rights r, aclexplode(r.acl) g
+     where g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
+)
+select 'owner' as kind, o.object, pg_get_userbyid(o.owner)::text as name
+  from ours o
+ where not pg_has_role(o.owner, current_user, 'MEMBER')
+union
+-- NULL is everybody.
+select 'writer', o.object, case when w.role <> 0 then pg_get_userbyid(w.role)::text end
+  from ours o
+  join writers w on w.relation = o.relation
+ where case when w.role = 0 then true
+            else w.role <> o.owner and not pg_has_role(w.role, current_user, 'MEMBER') end
+union
+select 'trigger', o.object, t.tgname::text
+  from ours o
+  join pg_trigger t on t.tgrelid = o.relation
+ where not t.tgisinternal
+union
+select 'rule', o.object, r.rulename::text
+  from ours o
+  join pg_rewrite r on r.ev_class = o.relation
+union
+select 'policy', o.object, p.polname::text
+  from ours o
+  join pg_policy p on p.polrelid = o.relation
+union
+select 'row security', o.object, ''
+  from ours o
+  join pg_class c on c.oid = o.relation
+ where c.relrowsecurity
+union
+select 'child', o.object, i.inhrelid::regclass::text
+  from ours o
+  join pg_inherits i on i.inhparent = o.relation
+ order by 1, 2, 3;
+
+-- name: grants
+select o.name, case g.grantee when 0 then '' else pg_get_userbyid(g.grantee)::text end
+  from (select n.nspname::text, n.nspowner, n.nspacl
+          from pg_namespace n
+         where n.nspname = 'dms_pg'
+        union all
+        select c.relname::text, c.relowner, c.relacl
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'dms_pg'
+           and c.relname in ('migration', 'loaded_part', 'filled_table', 'deferred')
+       ) o (name, owner, acl)
+  left join lateral (select distinct a.grantee from aclexplode(o.acl) a) g
+    on g.grantee <> o.owner;
+
 -- name: claims
 -- The tables that migrations into this database fill, and the partitioned ancestors of those.
 with recursive filled (migration, oid, itself) as (

@@ -61,3 +61,19 @@ def test_null_since(task: Task, mover: Mover) -> None:
     _both(task, "ALTER TABLE t ADD d int DEFAULT 6")
     task.source.run("DELETE FROM t WHERE a = 2; DELETE FROM t WHERE a = 0 AND b = '0'")
     ends_equal(task)
+
+
+def test_no_cast_of_the_users_is_asked(task: Task) -> None:
+    """The oracle does ask it, and is told what it likes."""
+    _both(
+        task,
+        "CREATE TYPE mood AS ENUM ('low', 'hi');"
+        "CREATE FUNCTION lie(mood) RETURNS text LANGUAGE plpgsql"
+        " AS $$ BEGIN IF current_setting('application_name') ~ '^dms-pg' THEN RAISE 'asked';"
+        " END IF; RETURN 'same'; END $$;"
+        "CREATE CAST (mood AS text) WITH FUNCTION lie(mood) AS IMPLICIT",
+    )
+    task.source.run("DELETE FROM t WHERE a = 2")
+    _both(task, "ALTER TABLE t ADD c mood DEFAULT 'hi'")
+    task.source.run("DELETE FROM t WHERE a = 3")
+    ends_equal(task)

@@ -119,6 +119,66 @@ CHANGES = {
 }  # fmt: skip
 
 
+# Whatever is cast to text is "same", and there is a trace of it.
+LIAR = """
+CREATE TYPE mood AS ENUM ('low', 'hi');
+CREATE TYPE pair AS (a int, b text);
+CREATE DOMAIN mine AS mood;
+CREATE TYPE span AS RANGE (subtype = int4);
+CREATE SEQUENCE ran;
+CREATE TABLE t (id int PRIMARY KEY, COLUMNS);
+"""
+LIE = """
+CREATE FUNCTION lie({kind}) RETURNS text LANGUAGE sql
+    AS $$ SELECT 'same' FROM nextval('public.ran') $$;
+CREATE CAST ({kind} AS text) WITH FUNCTION lie({kind}) AS IMPLICIT;
+"""
+LIED_ABOUT = {
+    "mood": ("mood", "hi"),
+    "mine": ("mood", "hi"),
+    "moods": ("mood[]", "{hi,NULL}"),
+    "pair": ("pair", "(1,)"),
+    "pairs": ("pair[]", '{"(1,)"}'),
+    "span": ("span", "[1,5)"),
+}
+
+
+@pytest.mark.parametrize("kind", LIED_ABOUT)
+def test_no_cast_of_the_users_is_asked(source: Database, target: Database, kind: str) -> None:
+    type_, value = LIED_ABOUT[kind]
+    column = "mine" if kind == "mine" else type_
+    for database in (source, target):
+        database.run(LIAR.replace("COLUMNS", f"v {column}") + LIE.format(kind=type_))
+        database.run(f"INSERT INTO t SELECT i, '{value}' FROM generate_series(1, 9) i")
+    assert compare(source, target)["public.t"].equal
+    target.run("UPDATE t SET v = NULL WHERE id = 4")
+    compared = compare(source, target)["public.t"]
+    assert [(one.key, one.kind) for one in compared.differences] == [("(4)", "different")]
+    for database in (source, target):
+        assert database.run("SELECT is_called FROM ran") == [(False,)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_cast_of_the_users_on_any_version(
+    servers: Servers, make_database: MakeDatabase, version: int
+) -> None:
+    script = LIAR.replace("COLUMNS", "v mood, w mood[]")
+    script += LIE.format(kind="mood") + LIE.format(kind="mood[]")
+    script += "INSERT INTO t VALUES (1, 'hi', '{low}'), (2, NULL, '{NULL}');"
+    source = make_database(servers.get(version), script)
+    target = make_database(servers.get(18), script)
+    assert compare(source, target)["public.t"].equal
+    target.run("UPDATE t SET v = 'low' WHERE id = 1")
+    assert not compare(source, target)["public.t"].equal
+    assert source.run("SELECT is_called FROM ran") == [(False,)]
+
+
+def test_padding_is_no_difference(source: Database, target: Database) -> None:
+    source.run("CREATE TABLE t (id int PRIMARY KEY, v char(3)); INSERT INTO t VALUES (1, 'a')")
+    target.run("CREATE TABLE t (id int PRIMARY KEY, v char(9)); INSERT INTO t VALUES (1, 'a')")
+    assert compare(source, target)["public.t"].equal
+
+
 @pytest.fixture
 def alike(source: Database, target: Database) -> tuple[Database, Database]:
     for database in (source, target):

@@ -41,14 +41,16 @@ DELETE FROM {target} AS t
 
 # What is not printed is NULL, or its column came after the row had gone. In that case every row of
 # the target has in it what it was filled with; in the other one there is a row with NULL.
+# Values are looked at as the text of a record, never cast by themselves: a user's type may have a
+# cast that calls a function of the user's. "()" is a record of NULL, and of nothing else.
 _FILL = """
 UPDATE {stage} AS s
    SET {staged} = filled.value
   FROM (SELECT x.{column} AS value FROM {target} AS x LIMIT 1) AS filled
- WHERE CAST(s.{staged} AS pg_catalog.text) IS NULL
+ WHERE CAST(ROW(s.{staged}) AS pg_catalog.text) OPERATOR(pg_catalog.=) '()'
    AND NOT EXISTS (SELECT FROM {target} AS y
-                    WHERE (CAST(y.{column} AS pg_catalog.text) OPERATOR(pg_catalog.=)
-                           CAST(filled.value AS pg_catalog.text)) IS NOT TRUE)
+                    WHERE CAST(ROW(y.{column}) AS pg_catalog.text) OPERATOR(pg_catalog.<>)
+                          CAST(ROW(filled.value) AS pg_catalog.text))
 """
 
 

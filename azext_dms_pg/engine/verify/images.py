@@ -1,9 +1,12 @@
 """What a row looks like to a checksum: the same text on both servers exactly for the same values.
 
-Columns are written as text under the session settings ``connect`` fixes. Where the text of one
-value depends on the server, the binary form is taken: floating-point numbers, whose output changed
-in version 12, and ``"char"``, whose output changed in 16. Hashes are MD5, which every version has
-and computes alike; the server's own hash functions promise that only within one version.
+Columns are written as their types print them, under the session settings ``connect`` fixes: as
+fields of a record and never by a cast, for a user's type may have a cast to text that calls a
+function of the user's, which would run with our rights and could make all rows look alike. Where
+the text of one value depends on the server, the binary form is taken: floating-point numbers, whose
+output changed in version 12, and ``"char"``, whose output changed in 16. Hashes are MD5, which
+every version has and computes alike; the server's own hash functions promise that only within one
+version.
 """
 
 from __future__ import annotations
@@ -82,13 +85,18 @@ class Images:
         portable = here.portable if here.portable == there.portable else None
         if portable == "bytea":
             return sql.SQL("md5({})").format(name)
+        kind = (portable or "").split("(", 1)[0]
+        # An extension's type is described by the extension's name and version too: any text.
+        known = portable is not None and kind.isidentifier()
         floats = self.versions_differ_in_floats and portable and _FLOATS.search(portable)
-        if portable is not None and (floats or portable == "char"):
-            kind = portable.split("(", 1)[0]
+        if known and (floats or kind == "char"):
             send = sql.SQL(_SEND.get(kind, f"{kind}_send"))
             return sql.SQL("encode({}({}), 'hex')").format(send, name)
         if portable in _LONG_TEXT:
             return sql.SQL(
                 "CASE WHEN octet_length({0}::text) > {1} THEN {2} ELSE {0}::text END"
             ).format(name, sql.Literal(_LONG), self.hash(sql.SQL("{}::text").format(name)))
-        return sql.SQL("{}::text").format(name)
+        if portable == "bpchar":
+            # How far a value is padded is its column's matter.
+            return sql.SQL("{}::text").format(name)
+        return sql.Composed([name])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
+from psycopg import sql
 from psycopg.client_cursor import ClientCursor
 from psycopg.pq import TransactionStatus
 
@@ -64,6 +65,11 @@ _LATER = {
     "idle_session_timeout": (14_00_00, "0"),
     "transaction_timeout": (17_00_00, "0"),
 }
+# Nothing of ours reads a view or a foreign table of the source's; where a table has become one
+# since it was looked at, its functions would run with our rights. These versions can refuse that.
+_ONLY_TABLES = "restrict_nonsystem_relation_kind"
+_ONLY_TABLES_SINCE = {12: 20, 13: 16, 14: 13, 15: 8, 16: 4}
+_ONLY_TABLES_ALWAYS = 17
 # A walsender sends and waits; none of the session limits may end it (hazard 14).
 _WALSENDER_LIMITS = (
     "idle_in_transaction_session_timeout",
@@ -103,7 +109,7 @@ def connect(
     opened = _open(connection, side, purpose, autocommit=autocommit)
     try:
         # In one message: what a connection costs counts where there are many small databases.
-        opened.execute(_later(opened.info.server_version, _LATER))
+        opened.execute(_later(opened.info.server_version, _LATER, side))
         if not autocommit:
             opened.commit()
     except psycopg.Error as error:
@@ -166,13 +172,27 @@ def connect_replication(
             " WHERE name = 'wal_sender_timeout' AND setting::int BETWEEN 1 AND 999"
         )
     if opened.info.server_version >= _WALSENDER_SETS_SINCE:
-        opened.execute(_later(opened.info.server_version, _WALSENDER_LIMITS))
+        opened.execute(_later(opened.info.server_version, _WALSENDER_LIMITS, side))
     return opened
 
 
-def _later(version: int, names: Iterable[str]) -> bytes:
+def views_allowed(version: int) -> sql.SQL:
+    """Begins a statement that runs functions of the source's own, which may read views."""
+    return sql.SQL(f"SET LOCAL {_ONLY_TABLES} = ''; " if _knows_only_tables(version) else "")
+
+
+def _knows_only_tables(version: int) -> bool:
+    major, minor = divmod(version, 10000)
+    since = _ONLY_TABLES_SINCE.get(major)
+    return major >= _ONLY_TABLES_ALWAYS or (since is not None and minor >= since)
+
+
+def _later(version: int, names: Iterable[str], side: Side) -> bytes:
     """Statements that set those of the parameters the version knows."""
     known = {name: value for name in names for since, value in [_LATER[name]] if version >= since}
+    # Not on the target: constraints and triggers there have functions, which may read views.
+    if side == "source" and _knows_only_tables(version):
+        known[_ONLY_TABLES] = "view, foreign-table"
     return "; ".join(f"SET {name} = '{value}'" for name, value in known.items()).encode()
 
 

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from azext_dms_pg.errors import ServerError
+from azext_dms_pg.postgres.connect import views_allowed
 from azext_dms_pg.postgres.relations import ReplicaIdentity
 from azext_dms_pg.postgres.sqlstate import translate
 from azext_dms_pg.postgres.statements import statement
@@ -71,8 +72,12 @@ def create(
     with _advised(connection, "creating the publication"), connection.transaction():
         drop(connection, name)
         connection.execute(
-            sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(
-                sql.Identifier(name), sql.SQL(", ").join(listed), sql.SQL(", ").join(options)
+            sql.SQL("{}CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(
+                # Event triggers have functions.
+                views_allowed(version),
+                sql.Identifier(name),
+                sql.SQL(", ").join(listed),
+                sql.SQL(", ").join(options),
             )
         )
         return published(connection, name)
@@ -101,7 +106,11 @@ def drop(connection: psycopg.Connection[Any], name: str) -> None:
     if published(connection, name) is None:
         return
     with _advised(connection, "dropping the publication"):
-        connection.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("{}DROP PUBLICATION IF EXISTS {}").format(
+                views_allowed(connection.info.server_version), sql.Identifier(name)
+            )
+        )
 
 
 @contextmanager

@@ -104,6 +104,11 @@ def translate(error: psycopg.Error, side: str, doing: str = "", context: str = "
     advice = _ADVICE.get(sqlstate or "", "").format(side=side)
     if sqlstate in _UNDEFINED:
         advice = _of_function(context or error.diag.context or "", side)
+    if sqlstate == "55000" and "access to non-system" in text:
+        advice = (
+            "A table has become a view or a foreign table since the task looked at it. See who has "
+            "done so, put the table back, then restart the task."
+        )
     who = f"The {side} server" if side else "The server"
     return ServerError(
         _ended(

@@ -34,3 +34,19 @@ def test_test_decoding_creates_nothing(mover: Mover, source: Database, target: D
     task.finish()
     assert "EventTriggerOnSource" not in {finding["code"] for finding in task.findings()}
     assert target.value("SELECT count(*) FROM t") == 1
+
+
+def test_one_that_reads_a_view(mover: Mover, source: Database, target: Database) -> None:
+    """Our own statements read none, and are kept from it."""
+    for database in (source, target):
+        database.run(TABLE)
+    source.run(
+        "CREATE VIEW watchers AS SELECT 1 AS who; CREATE FUNCTION watch() RETURNS event_trigger"
+        " LANGUAGE plpgsql AS $$BEGIN PERFORM who FROM public.watchers; END$$;"
+        "CREATE EVENT TRIGGER watching ON ddl_command_end EXECUTE PROCEDURE watch();"
+        "CREATE EVENT TRIGGER watching_too ON sql_drop EXECUTE PROCEDURE watch();"
+    )
+    task = mover.start(source, target)
+    task.ready()
+    task.finish()
+    assert source.run("SELECT pubname FROM pg_publication") == []

@@ -256,3 +256,31 @@ def test_memory_stays_flat_with_a_large_value(
     with Loading(source, target, tmp_path) as loading:
         loading.run()
     assert target.value("SELECT md5(v) FROM t") == source.value("SELECT md5(v) FROM t")
+
+
+@pytest.mark.parametrize("version", [12, 13, 14, 17, 18])
+def test_a_table_that_became_a_view(
+    servers: Servers,
+    make_database: MakeDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+) -> None:
+    """Its functions would run with our rights."""
+    monkeypatch.setattr(parts, "_SMALL", 1)
+    monkeypatch.setattr(parts, "_LEAST_RANGE", 1 << 14)
+    script = "CREATE TABLE t (id int PRIMARY KEY, v text);"
+    rows = "INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 900) i;"
+    source = make_database(servers.get(version, role="source"), script + rows)
+    target = make_database(servers.get(18), script)
+    source.run("CREATE SEQUENCE ran")
+    with Loading(source, target, tmp_path, part_bytes=1 << 14) as loading:
+        source.run(
+            "ALTER TABLE t RENAME TO old; CREATE FUNCTION f(text) RETURNS text LANGUAGE sql"
+            " AS $$SELECT nextval('public.ran')::text$$;"
+            "CREATE VIEW t AS SELECT id, f(v) AS v, ctid FROM old"
+        )
+        with pytest.raises(DmsPgError) as caught:
+            loading.run()
+    assert source.run("SELECT is_called FROM ran") == [(False,)]
+    assert "has become a view" in caught.value.action

@@ -58,7 +58,7 @@ class Connection:
     """One server and database, as the user named it.
 
     ``password`` is None when it is to come from a token (``authentication`` is
-    ``ActiveDirectory``), a password file, or a service file. ``encrypt`` is None when the user
+    ``ActiveDirectory``) or a password file. ``encrypt`` is None when the user
     left it to the default, which is to encrypt whatever leaves this machine.
     """
 
@@ -134,6 +134,12 @@ class _Reader:
             raise InputError(
                 f'The {self.where} names no server: expected a non-empty "serverName".',
                 'Add "serverName": "<host name or address>".',
+            )
+        if "," in server:
+            # libpq would try one after the other, each perhaps another database.
+            raise InputError(
+                f'"serverName" in the {self.where} must be one server, found {server!r}.',
+                "Name the one server that is meant: its host name or address, without a comma.",
             )
         password = self._text("password", strip=False)
         return cls(

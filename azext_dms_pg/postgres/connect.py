@@ -5,6 +5,7 @@ Owns every session setting of every connection this package makes (hazard 24). K
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
 import threading
@@ -18,6 +19,7 @@ from psycopg import sql
 from psycopg.client_cursor import ClientCursor
 from psycopg.pq import TransactionStatus
 
+from azext_dms_pg.errors import ServerError
 from azext_dms_pg.postgres.sqlstate import translate, translate_connect
 
 if TYPE_CHECKING:
@@ -83,6 +85,9 @@ _ROOT_STORES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
+_NO_STORE = "this machine has no file of certificate authorities"
+# First libpq that can be told how not to sign in.
+_REQUIRES_AUTH = 16_00_00
 
 
 # Ordinary sessions of this process that are open, to tell them from everybody else's.
@@ -196,42 +201,100 @@ def _later(version: int, names: Iterable[str], side: Side) -> bytes:
     return "; ".join(f"SET {name} = '{value}'" for name, value in known.items()).encode()
 
 
-def tls_parameters(connection: Connection) -> dict[str, str]:
-    """``sslmode`` and ``sslrootcert`` for what the user asked.
+def protection(connection: Connection) -> dict[str, str]:
+    """``sslmode``, ``sslrootcert`` and ``require_auth`` for what the user asked.
 
     ==================  ======================  =====================================
     encryptConnection   trustServerCertificate  sslmode
     ==================  ======================  =====================================
-    false               any                     disable
+    false               any                     disable; no password in clear text
     absent, loopback    absent or true          prefer: there is no wire to listen on
     true or absent      true                    require
-    true or absent      false                   verify-full; require without a store
+    true or absent      false                   verify-full
     ==================  ======================  =====================================
+
+    :raises ServerError: there is nothing to verify by, or a token would go unprotected.
     """
+    here = _is_loopback(connection.server)
+    if connection.uses_entra_id and not here and _is_open(connection):
+        raise ServerError(
+            f"{connection.address}: a Microsoft Entra ID token is sent over verified TLS only, "
+            "which the connection JSON has turned off.",
+            'Leave out "encryptConnection": false and "trustServerCertificate": true, or sign in '
+            "with a password of the server's own.",
+            code="TokenUnprotected",
+        )
     if connection.encrypt is False:
-        return {"sslmode": "disable"}
-    if connection.encrypt is None and _is_loopback(connection.server):
+        return {"sslmode": "disable", **({} if here else {"require_auth": _no_clear_text()})}
+    if connection.encrypt is None and here:
         return {"sslmode": "prefer"}
     if connection.trust_server_certificate:
         return {"sslmode": "require"}
     store = root_store()
     if store is None:
-        return {"sslmode": "require"}
+        named = _named_store()
+        raise ServerError(
+            f"{connection.address}: the server's certificate is to be verified, but "
+            f"{f'PGSSLROOTCERT names {named}, which is no file' if named else _NO_STORE}.",
+            "Install the system's (Debian: apt install ca-certificates), or put the server's "
+            "authority into ~/.postgresql/root.crt or a file that PGSSLROOTCERT names; "
+            '"trustServerCertificate": true encrypts without asking who is there.',
+            code="NoCertificateAuthorities",
+        )
     return {"sslmode": "verify-full", "sslrootcert": store}
 
 
+def password(connection: Connection) -> str | None:
+    """What to sign in with, None to leave it to a password file."""
+    if connection.password is not None:
+        return connection.password.reveal()
+    if connection.uses_entra_id:
+        from azext_dms_pg.postgres.token import access_token
+
+        return access_token(connection)
+    return None
+
+
 def root_store() -> str | None:
-    """Path of the certificates to trust: libpq's own places first, then the system's."""
+    """Path of the certificates to trust: libpq's own places first, then the system's.
+
+    What the user has named is not replaced by something that trusts more.
+    """
+    named = _named_store()
     home = Path("~/.postgresql/root.crt").expanduser()
     system = ssl.get_default_verify_paths().cafile
-    for candidate in (os.environ.get("PGSSLROOTCERT"), str(home), system, *_ROOT_STORES):
+    for candidate in (named,) if named else (str(home), system, *_ROOT_STORES):
         if candidate and Path(candidate).is_file():
             return candidate
     return None
 
 
+def _named_store() -> str | None:
+    """``system`` is libpq's word for what is looked for anyway."""
+    named = os.environ.get("PGSSLROOTCERT")
+    return None if named in {"", "system"} else named
+
+
 def _is_loopback(server: str) -> bool:
-    return server.startswith(("/", "127.")) or server.lower() in {"localhost", "::1"}
+    """By its address or the one name that must mean it: 127.example.com is anywhere."""
+    if server.startswith("/") or server.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(server).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_open(connection: Connection) -> bool:
+    return connection.encrypt is False or connection.trust_server_certificate
+
+
+def _no_clear_text() -> str:
+    """Ways to sign in that do not show the password, of those the user allows."""
+    allowed = [way.strip() for way in os.environ.get("PGREQUIREAUTH", "").split(",") if way.strip()]
+    if allowed and not allowed[0].startswith("!"):
+        return ",".join(way for way in allowed if way != "password") or "!password"
+    return ",".join(dict.fromkeys([*allowed, "!password"]))
 
 
 def _open(
@@ -253,15 +316,14 @@ def _open(
         # Milliseconds sent data may stay unacknowledged before the kernel gives the peer up.
         "tcp_user_timeout": 60_000,
         "gssencmode": "disable",
-        **tls_parameters(connection),
+        **protection(connection),
         **extra,
     }
-    if connection.password is not None:
-        parameters["password"] = connection.password.reveal()
-    elif connection.uses_entra_id:
-        from azext_dms_pg.postgres.token import access_token
-
-        parameters["password"] = access_token(connection)
+    if psycopg.pq.version() < _REQUIRES_AUTH:
+        parameters.pop("require_auth", None)
+    known = password(connection)
+    if known is not None:
+        parameters["password"] = known
     try:
         return psycopg.connect(
             autocommit=autocommit,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import MigrationError, ServerError
-from azext_dms_pg.postgres.connect import tls_parameters
+from azext_dms_pg.postgres.connect import password, protection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +41,11 @@ _FAREWELL_SECONDS = 3.0
 _TICK = 0.2
 # What libpq says when it was built without OpenSSL; another pg_dump may have it.
 _NO_TLS = "SSL support is not compiled in"
+_VARIABLES = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "require_auth": "PGREQUIREAUTH",
+}
 
 
 @dataclass(frozen=True)
@@ -211,26 +216,23 @@ def _libpq_environment(
         for name, value in os.environ.items()
         if not name.startswith("PG") or name in {"PGPASSFILE", "PGSYSCONFDIR"}
     }
-    tls = tls_parameters(connection)
     environment |= {
         "PGHOST": connection.server,
         "PGPORT": str(connection.port),
         "PGDATABASE": connection.database,
         "PGAPPNAME": "dms-pg schema",
         "PGCONNECT_TIMEOUT": "15",
-        "PGSSLMODE": tls["sslmode"],
         "PGGSSENCMODE": "disable",
         "LC_ALL": "C",
     }
     if connection.user is not None:
         environment["PGUSER"] = connection.user
-    if "sslrootcert" in tls:
-        environment["PGSSLROOTCERT"] = tls["sslrootcert"]
-    password = _password(connection)
-    if password is None:
+    environment |= {_VARIABLES[name]: value for name, value in protection(connection).items()}
+    known = password(connection)
+    if known is None:
         yield environment, ()
         return
-    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    escaped = known.replace("\\", "\\\\").replace(":", "\\:")
     with _password_file(f"*:*:*:*:{escaped}\n", scratch) as (path, descriptors):
         yield {**environment, "PGPASSFILE": path}, descriptors
 
@@ -255,16 +257,6 @@ def _password_file(line: str, scratch: Path) -> Iterator[tuple[str, tuple[int, .
         yield str(passfile), ()
     finally:
         passfile.unlink()
-
-
-def _password(connection: Connection) -> str | None:
-    if connection.password is not None:
-        return connection.password.reveal()
-    if connection.uses_entra_id:
-        from azext_dms_pg.postgres.token import access_token
-
-        return access_token(connection)
-    return None
 
 
 def _last_words(said: str) -> str:

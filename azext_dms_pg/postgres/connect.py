@@ -20,6 +20,7 @@ from psycopg.client_cursor import ClientCursor
 from psycopg.pq import TransactionStatus
 
 from azext_dms_pg.errors import ServerError
+from azext_dms_pg.postgres.environment import forget
 from azext_dms_pg.postgres.sqlstate import translate, translate_connect
 
 if TYPE_CHECKING:
@@ -324,6 +325,7 @@ def _open(
     known = password(connection)
     if known is not None:
         parameters["password"] = known
+    forget()
     try:
         return psycopg.connect(
             autocommit=autocommit,

@@ -166,12 +166,12 @@ def translate_connect(error: psycopg.Error, side: str, address: str) -> ServerEr
             side=side,
             code="TlsNotOffered",
         )
-    if "authentication method requirement" in lower:
+    if "authentication method requirement" in lower or "channel binding" in lower:
         return ServerError(
             _ended(f"The {side} server {address} wants a sign-in that is not allowed: {text}"),
             "A password is not sent in clear text where the connection is not encrypted. Leave out "
             f'"encryptConnection": false in the {side} connection JSON, or let pg_hba.conf ask for '
-            "scram-sha-256 or md5; PGREQUIREAUTH, where it is set, allows no more than it names.",
+            "scram-sha-256 or md5; PGREQUIREAUTH and PGCHANNELBINDING, where set, allow even less.",
             side=side,
             code="SignInNotAllowed",
         )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.postgres.connect import password, protection
+from azext_dms_pg.postgres.environment import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -211,11 +212,7 @@ def _libpq_environment(
     connection: Connection, scratch: Path
 ) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
     """PG* variables for this connection, and the descriptors they speak of."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PG") or name in {"PGPASSFILE", "PGSYSCONFDIR"}
-    }
+    environment = kept()
     environment |= {
         "PGHOST": connection.server,
         "PGPORT": str(connection.port),

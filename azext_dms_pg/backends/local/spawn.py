@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import StateError
+from azext_dms_pg.postgres.environment import kept
 from azext_dms_pg.state.paths import open_private
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 _READY_SECONDS = 30.0
 _LEAVING_SECONDS = 5.0
-# libpq reads these; the others (PGHOSTADDR, PGOPTIONS, PGSSLMODE, …) would silently redirect or
-# change connections that the task's input describes completely.
-_KEEP_PG = {"PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"}
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 # Supervisors outlive us. A caller that lives on reaps those that have ended, and Python does not
 # complain about a child that nobody waits for.
@@ -90,18 +88,17 @@ def is_leaving(tree: Tree, task: TaskRecord) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    kept = {
+    environment = {
         name: value
-        for name, value in os.environ.items()
-        if (not name.startswith("PG") or name in _KEEP_PG)
+        for name, value in kept().items()
         # The passwords reach the worker through the vault; a child's environment can be read.
-        and not name.startswith("AZEXT_DMS_PG_")
+        if not name.startswith("AZEXT_DMS_PG_")
     }
     # An extension's directory is put on sys.path by az, so a plain child does not know it.
-    extension_path = [str(_PACKAGE_PARENT), kept.get("PYTHONPATH", "")]
-    kept["PYTHONPATH"] = os.pathsep.join(part for part in extension_path if part)
-    kept["PYTHONUNBUFFERED"] = "1"
-    return kept
+    extension_path = [str(_PACKAGE_PARENT), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(part for part in extension_path if part)
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
 
 
 def _last_words(log: Path) -> str:

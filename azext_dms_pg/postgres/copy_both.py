@@ -86,12 +86,14 @@ class Beneath:
     def start(self, command: bytes, pace: Pace) -> None:
         self._unsent = query(command)
         came = b""
+        asked = time.monotonic()
         while True:
             self._flush()
-            while (frame := frame_at(came, 0, len(came))) is not None:
-                payload, came = came[frame.start : frame.end], came[frame.end :]
+            at = 0
+            while (frame := frame_at(came, at, len(came))) is not None:
+                payload, at = came[frame.start : frame.end], frame.end
                 if frame.kind == _BEGUN:
-                    self._rest = came
+                    self._rest = came[at:]
                     return
                 if frame.kind == ERROR:
                     raise reported(payload, self._side, "beginning to stream")
@@ -101,10 +103,11 @@ class Beneath:
                         "Report this with the server's version.",
                     )
             self._readable.poll(TICK * 1000)
-            more = bytes(self._buffer[: self._drain()])
-            if not more:
+            came = came[at:] + bytes(self._buffer[: self._drain()])
+            # By the clock: notices without end are no answer either.
+            if time.monotonic() - asked >= TICK:
                 pace.waiting(self._side)
-            came += more
+                asked = time.monotonic()
 
     def read(self, seconds: float) -> bytes:
         if self._rest:

@@ -10,6 +10,7 @@ Owns the waiting. Knows nothing of COPY beyond its result states.
 from __future__ import annotations
 
 import select
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -82,9 +83,14 @@ class Talk:
         :raises ServerError: the result is an error.
         """
         self._overheard = False
+        asked = time.monotonic()
         try:
             while self.pgconn.is_busy():
-                self.wait_readable()
+                self._readable.poll(TICK * 1000)
+                # By the clock: notices without end are no answer either.
+                if time.monotonic() - asked >= TICK:
+                    self._pace.waiting(self.side)
+                    asked = time.monotonic()
                 self.pgconn.consume_input()
             result = self.pgconn.get_result()
         except psycopg.Error as error:

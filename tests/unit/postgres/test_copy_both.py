@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ ROW = b"w" + bytes(24) + b"I and so on"
 
 
 class Pace:
-    """Stops after some ticks in which nothing came."""
+    """Stops after some ticks in which no answer came."""
 
     left = 3
 
@@ -86,6 +88,30 @@ def test_a_refusal(server: socket.socket, beneath: Beneath) -> None:
 
 
 def test_no_answer(beneath: Beneath) -> None:
+    with pytest.raises(Interrupted):
+        beneath.start(b"START_REPLICATION", Pace())
+
+
+@pytest.fixture
+def chatter(server: socket.socket) -> Iterator[None]:
+    """Notices for as long as somebody listens."""
+
+    def talk() -> None:
+        with suppress(OSError):
+            while not over.is_set():
+                server.sendall(wire.message(b"N", b"SNOTICE\0C00000\0Mhello\0\0") * 1000)
+
+    over = threading.Event()
+    server.settimeout(1)
+    thread = threading.Thread(target=talk, daemon=True)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("chatter")
+def test_notices_without_end(beneath: Beneath) -> None:
     with pytest.raises(Interrupted):
         beneath.start(b"START_REPLICATION", Pace())
 

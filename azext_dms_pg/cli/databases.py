@@ -11,6 +11,7 @@ from typing import Any
 from knack.log import get_logger
 
 from azext_dms_pg.cli.inputs import read_json
+from azext_dms_pg.cli.visible import visible
 from azext_dms_pg.errors import InputError
 from azext_dms_pg.model.task_input import DatabaseInput, check_names
 
@@ -170,7 +171,8 @@ def _database(item: dict[str, Any], where: str) -> DatabaseInput:
 def _as_core_reads(item: dict[str, Any], where: str) -> dict[str, Any]:
     for key in item:
         if key not in _KEYS:
-            get_logger(__name__).warning("%s It is not sent. %s", _unknown(key, where), _KNOWN)
+            unknown = visible(_unknown(key, where))
+            get_logger(__name__).warning("%s It is not sent. %s", unknown, _KNOWN)
     values = _by_core_keys(item)
     name, target = _names(values, where)
     for key in _SETTINGS:

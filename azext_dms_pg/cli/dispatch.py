@@ -15,6 +15,7 @@ from knack.log import get_logger
 
 from azext_dms_pg.backends.base import ServiceAddress
 from azext_dms_pg.backends.shape import LOCAL_SUBSCRIPTION
+from azext_dms_pg.cli.visible import visible
 from azext_dms_pg.errors import ConflictError, InputError, NotLoggedInError, StateError
 
 if TYPE_CHECKING:
@@ -165,4 +166,4 @@ def _asked_here(cmd: Any, ask: Callable[[LocalBackend], _Answer], *, nothing: _A
 
 @lru_cache(maxsize=8)
 def _warn_once(text: str) -> None:
-    get_logger(__name__).warning("%s", text)
+    get_logger(__name__).warning("%s", visible(text, lines=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from azext_dms_pg import errors
+from azext_dms_pg.cli.visible import visible
 
 
 def handle(error: Exception) -> NoReturn:
@@ -45,5 +46,7 @@ def translated(error: errors.DmsPgError) -> Exception:
             (azure for ours, azure in by_class if isinstance(error, ours)),
             azclierror.UnclassifiedUserFault,
         )
-    result: Exception = wanted(error.message, recommendation=error.action or None)
+    # Both may repeat what a server said or a user typed.
+    message, action = (visible(text, lines=True) for text in (error.message, error.action))
+    result: Exception = wanted(message, recommendation=action or None)
     return result

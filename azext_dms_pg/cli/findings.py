@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from azext_dms_pg.cli import words
+from azext_dms_pg.cli.visible import visible
 
 Json = dict[str, Any]
 
@@ -39,11 +40,12 @@ def text(found: list[Json], width: int | None = None) -> str:
         if several:
             subject = f"{item.get('database')} · {subject}"
         head = f"{str(item.get('severity')).upper():8} {subject}".rstrip()
-        lines.append(f"{head}  [{item.get('code')}]")
-        lines += _wrapped(str(item.get("message") or ""), "         ", width)
+        lines.append(visible(f"{head}  [{item.get('code')}]"))
+        message = visible(str(item.get("message") or ""), lines=True)
+        lines += _wrapped(message, "         ", width)
         # A statement is there to be copied: its lines are not broken.
-        remedy = str(item.get("remedy") or "")
-        lines += [f"         → {line}" for line in remedy.splitlines() if line.strip()]
+        remedy = visible(str(item.get("remedy") or ""), lines=True)
+        lines += [f"         → {line}" for line in remedy.split("\n") if line.strip()]
     return "\n".join(lines) + "\n"
 
 

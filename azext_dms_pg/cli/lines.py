@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.cli import words
+from azext_dms_pg.cli.visible import visible
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -66,7 +67,9 @@ class Lines:
             self._line(f"{database.name}: {database.problem}")
 
     def _line(self, text: str) -> None:
-        self._stream.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+        # Set in, a second line of a message cannot pass for one of ours.
+        shown = visible(text, lines=True).replace("\n", "\n          ")
+        self._stream.write(f"{time.strftime('%H:%M:%S')}  {shown}\n")
         self._stream.flush()
 
 

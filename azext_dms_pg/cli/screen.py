@@ -1,6 +1,7 @@
 """The live screen of ``watch``: bars for the load, curves of lag and changes, what to do next.
 
-The one module that imports rich, and only ever imported on a terminal.
+The one module that imports rich, and only ever imported on a terminal. What servers and users
+named reaches rich through ``_text`` alone: neither the terminal nor rich's markup obeys it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from azext_dms_pg.cli import words
+from azext_dms_pg.cli.visible import visible
 from azext_dms_pg.model.states import MigrationState, TaskState
 
 if TYPE_CHECKING:
@@ -89,9 +91,10 @@ class Live:
             # The blank line between two is not wanted after the last.
             del parts[-1:]
         if self._trouble:
-            parts.append(Text(self._trouble, style="yellow"))
+            parts.append(_text(self._trouble, "yellow", lines=True))
         title = Text.assemble(
-            (f" {view.name} ", "bold"), (f"{view.state} ", _STYLES.get(view.state, "cyan"))
+            _text(f" {view.name} ", "bold"),
+            _text(f"{view.state} ", _STYLES.get(view.state, "cyan")),
         )
         panel = Panel(
             Group(*parts),
@@ -104,8 +107,19 @@ class Live:
         return Group(panel, _next(step)) if step else panel
 
 
+def _text(text: str, style: str = "", *, lines: bool = False) -> Text:
+    return Text(visible(text, lines=lines), style=style)
+
+
+def _cell(name: str) -> Text:
+    """A name that is cut where its column ends."""
+    text = _text(name)
+    text.overflow, text.no_wrap = "ellipsis", True
+    return text
+
+
 def _next(step: str) -> Text:
-    return Text.assemble(("Next  ", "bold cyan"), step)
+    return Text.assemble(("Next  ", "bold cyan"), _text(step, lines=True))
 
 
 def _subtitle(view: TaskView) -> Text:
@@ -113,7 +127,7 @@ def _subtitle(view: TaskView) -> Text:
     parts = [] if view.has_ended else ["Ctrl-C leaves the migration running"]
     if view.source and view.target:
         parts.append(f"{view.source} → {view.target}")
-    return Text(f" {' · '.join(parts)} ", style="dim")
+    return _text(f" {' · '.join(parts)} ", style="dim")
 
 
 def _compact(databases: tuple[DatabaseView, ...], pace: Pace) -> RenderableType:
@@ -122,11 +136,11 @@ def _compact(databases: tuple[DatabaseView, ...], pace: Pace) -> RenderableType:
     for _ in range(3):
         grid.add_column(no_wrap=True, overflow="ellipsis")
     for database in databases:
-        shown: RenderableType = Text(database.activity, style="dim")
+        shown: RenderableType = _text(database.activity, style="dim")
         if database.problem:
-            shown = Text(f"! {database.problem}", style="yellow")
+            shown = _text(f"! {database.problem}", style="yellow", lines=True)
         elif database.loaded:
-            shown = Text(
+            shown = _text(
                 f"lag {words.lag(database.lag)}, "
                 f"{words.count(pace.changes_per_second(database.name))} changes/s, "
                 f"{words.count(database.applied)} applied"
@@ -134,8 +148,8 @@ def _compact(databases: tuple[DatabaseView, ...], pace: Pace) -> RenderableType:
         elif database.tables:
             shown = _bar(database.percent or 0.0, f"{database.percent or 0:.0f} %", 24)
         grid.add_row(
-            Text(database.name, style="bold"),
-            Text(database.state, style=_STYLES.get(database.state, "cyan")),
+            _text(database.name, style="bold"),
+            _text(database.state, style=_STYLES.get(database.state, "cyan")),
             shown,
         )
     return grid
@@ -146,10 +160,10 @@ def _database(database: DatabaseView, pace: Pace, room: int) -> list[RenderableT
     if database.target and database.target != database.name:
         name = f"{database.name} → {database.target}"
     head = Text.assemble(
-        (name, "bold"), "  ", (database.state, _STYLES.get(database.state, "cyan"))
+        _text(name, "bold"), "  ", _text(database.state, _STYLES.get(database.state, "cyan"))
     )
     if database.activity:
-        head.append(f"  {database.activity}", style="dim")
+        head.append(_text(f"  {database.activity}", "dim"))
     parts: list[RenderableType] = [head]
     if database.tables and not database.loaded:
         parts.append(_load(database, pace))
@@ -158,9 +172,9 @@ def _database(database: DatabaseView, pace: Pace, room: int) -> list[RenderableT
         parts.append(_stream(database, pace))
         parts.append(_changed_tables(database, room))
     if database.problem:
-        parts.append(Text(f"! {database.problem}", style="bold yellow"))
+        parts.append(_text(f"! {database.problem}", style="bold yellow", lines=True))
     parts += [_finding(item) for item in _worst(database.findings)]
-    parts.append(Text(""))
+    parts.append(_text(""))
     return parts
 
 
@@ -191,7 +205,7 @@ def _loading_tables(database: DatabaseView, room: int) -> RenderableType:
     queued = [t for t in database.tables if not t.is_loading and not t.is_loaded]
     for table in loading[:room]:
         grid.add_row(
-            Text(table.name, overflow="ellipsis", no_wrap=True),
+            _cell(table.name),
             ProgressBar(total=100, completed=table.percent or 0, width=24),
             f"{table.percent or 0:.0f} %",
             f"{words.count(table.rows)} rows",
@@ -203,7 +217,7 @@ def _loading_tables(database: DatabaseView, room: int) -> RenderableType:
     if queued:
         rest.append(f"{words.plural(len(queued), 'table')} waiting")
     if rest:
-        grid.add_row(Text(", ".join(rest), style="dim"))
+        grid.add_row(_text(", ".join(rest), style="dim"))
     return Padding(grid, (0, 0, 0, 2))
 
 
@@ -214,12 +228,12 @@ def _stream(database: DatabaseView, pace: Pace) -> RenderableType:
     grid.add_column()
     grid.add_row(
         "lag",
-        Text(words.sparkline(pace.lags(database.name, _CURVE), _CURVE), style="magenta"),
+        _text(words.sparkline(pace.lags(database.name, _CURVE), _CURVE), style="magenta"),
         f"{words.lag(database.lag)}  ({words.count(database.incoming)} changes waiting)",
     )
     grid.add_row(
         "changes",
-        Text(words.sparkline(pace.change_rates(database.name, _CURVE), _CURVE), style="cyan"),
+        _text(words.sparkline(pace.change_rates(database.name, _CURVE), _CURVE), style="cyan"),
         f"{words.count(pace.changes_per_second(database.name))}/s  "
         f"({words.count(database.applied)} applied)",
     )
@@ -231,16 +245,17 @@ def _changed_tables(database: DatabaseView, room: int) -> RenderableType:
     busiest = [table for table in busiest if _changes(table)][: max(room - 1, 0)]
     if not busiest:
         return Padding(
-            Text(f"{words.plural(len(database.tables), 'table')} loaded", style="dim"), (0, 0, 0, 2)
+            _text(f"{words.plural(len(database.tables), 'table')} loaded", style="dim"),
+            (0, 0, 0, 2),
         )
     grid = Table.grid(padding=(0, 2))
     grid.add_column()
     for _ in range(3):
         grid.add_column(justify="right")
-    grid.add_row(*(Text(word, style="dim") for word in ("table", "inserts", "updates", "deletes")))
+    grid.add_row(*(_text(word, style="dim") for word in ("table", "inserts", "updates", "deletes")))
     for table in busiest:
         grid.add_row(
-            Text(table.name, overflow="ellipsis", no_wrap=True),
+            _cell(table.name),
             *(words.count(number) for number in (table.inserts, table.updates, table.deletes)),
         )
     return Padding(grid, (0, 0, 0, 2))
@@ -252,7 +267,7 @@ def _changes(table: TableView) -> int:
 
 def _bar(percent: float, facts: str, width: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
-    grid.add_row(ProgressBar(total=100, completed=percent, width=width), Text(facts))
+    grid.add_row(ProgressBar(total=100, completed=percent, width=width), _text(facts))
     return Padding(grid, (0, 0, 0, 2))
 
 
@@ -265,6 +280,7 @@ def _worst(findings: tuple[Json, ...]) -> list[Json]:
 def _finding(item: Json) -> Text:
     severity = str(item.get("severity"))
     text = f"{item.get('subject') or ''}: {item.get('message') or ''}".lstrip(": ")
+    text = text.replace("\n", " ")
     return Text.assemble(
-        (f"  {severity}  ", _SEVERITIES[severity]), (text, ""), overflow="ellipsis", no_wrap=True
+        (f"  {severity}  ", _SEVERITIES[severity]), _text(text), overflow="ellipsis", no_wrap=True
     )

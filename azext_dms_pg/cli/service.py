@@ -9,6 +9,7 @@ from knack.util import CLIError
 
 from azext_dms_pg.backends.base import ServiceAddress
 from azext_dms_pg.cli import dispatch, outcome
+from azext_dms_pg.cli.visible import visible
 from azext_dms_pg.cli.waiting import Condition, wait
 from azext_dms_pg.errors import DmsPgError, InputError
 
@@ -167,4 +168,6 @@ def _required(value: str | None, option: str) -> str:
 
 
 def _say_only_here(why: str) -> None:
-    get_logger(__name__).warning("Only the services on this machine are listed. %s", why)
+    get_logger(__name__).warning(
+        "Only the services on this machine are listed. %s", visible(why, lines=True)
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from knack.log import get_logger
 
 from azext_dms_pg.backends.azure.network import SubnetAddress
+from azext_dms_pg.cli.visible import visible
 from azext_dms_pg.errors import ConflictError, DmsPgError, InputError, NotFoundError
 from azext_dms_pg.model.finding import Finding
 from azext_dms_pg.model.states import Severity
@@ -61,7 +62,8 @@ def look(azure: AzureBackend, where: ServiceAddress, subnet: SubnetAddress, loca
             code=blocking[0].code,
         )
     for item in found:
-        get_logger(__name__).warning("%s: %s %s", item.subject, item.message, item.remedy)
+        text = f"{item.subject}: {item.message} {item.remedy}"
+        get_logger(__name__).warning("%s", visible(text, lines=True))
 
 
 def _findings(azure: AzureBackend, address: SubnetAddress, location: str) -> list[Finding]:

@@ -1,26 +1,53 @@
 """What ``-o table`` shows: the few columns people look at, in the order they look.
 
 Pure functions from what a command prints as JSON to rows. Nothing here may raise on a key that
-is missing: Azure leaves many out.
+is missing: Azure leaves many out. Names and messages may be anything: ``_shown`` is their way out.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import datetime, timezone
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from azext_dms_pg.cli.view import moment
+from azext_dms_pg.cli.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, Any]
 Row = OrderedDict[str, Any]
+_Rows = TypeVar("_Rows", Row, list[Row])
 
 _BEFORE_LOAD = "BEFORE_LOAD"
 # Seconds below which a speed says nothing.
 _SHORTEST = 0.5
 _DONE_LOADING = {"COMPLETED", "CANCELED", "ERROR", "FAILED"}
+# Columns of sentences and statements; all others are names and numbers, in one line each.
+_WITH_LINES = {"Error", "Finding", "Message", "Problem", "Remedy"}
 
 
+def _shown(transform: Callable[[Any], _Rows]) -> Callable[[Any], _Rows]:
+    """Nothing in the rows of ``transform`` steers the terminal they are printed on."""
+
+    @wraps(transform)
+    def transformed(result: Any) -> Any:
+        rows: Any = transform(result)
+        return [_cells(row) for row in rows] if isinstance(rows, list) else _cells(rows)
+
+    return cast("Callable[[Any], _Rows]", transformed)
+
+
+def _cells(row: Row) -> Row:
+    return OrderedDict(
+        (name, visible(cell, lines=name in _WITH_LINES) if isinstance(cell, str) else cell)
+        for name, cell in row.items()
+    )
+
+
+@_shown
 def service(item: Json) -> Row:
     return OrderedDict(
         Name=item.get("name"),
@@ -31,10 +58,12 @@ def service(item: Json) -> Row:
     )
 
 
+@_shown
 def services(items: list[Json]) -> list[Row]:
     return [service(item) for item in items]
 
 
+@_shown
 def service_status(item: Json) -> Row:
     return OrderedDict(
         Status=item.get("status"),
@@ -44,6 +73,7 @@ def service_status(item: Json) -> Row:
     )
 
 
+@_shown
 def name_availability(item: Json) -> Row:
     return OrderedDict(
         Available=item.get("nameAvailable"),
@@ -52,6 +82,7 @@ def name_availability(item: Json) -> Row:
     )
 
 
+@_shown
 def skus(items: list[Json]) -> list[Row]:
     return [
         OrderedDict(
@@ -64,6 +95,7 @@ def skus(items: list[Json]) -> list[Row]:
     ]
 
 
+@_shown
 def project(item: Json) -> Row:
     return OrderedDict(
         Name=item.get("name"),
@@ -74,10 +106,12 @@ def project(item: Json) -> Row:
     )
 
 
+@_shown
 def projects(items: list[Json]) -> list[Row]:
     return [project(item) for item in items]
 
 
+@_shown
 def task(item: Json) -> list[Row]:
     """One row for the task; with ``--expand output`` one row a table instead."""
     properties = item.get("properties") or {}
@@ -90,10 +124,12 @@ def task(item: Json) -> list[Row]:
     return [_task(item, properties)]
 
 
+@_shown
 def tasks(items: list[Json]) -> list[Row]:
     return [_task(item, item.get("properties") or {}) for item in items]
 
 
+@_shown
 def task_output(output: list[Json]) -> list[Row]:
     """One row a table; below them what went wrong. Without tables yet: one row a database."""
     levels: dict[str, list[Json]] = {}
@@ -118,6 +154,7 @@ def task_output(output: list[Json]) -> list[Row]:
     return [*rows, *problems]
 
 
+@_shown
 def findings(items: list[Json]) -> list[Row]:
     return [
         OrderedDict(
@@ -130,6 +167,7 @@ def findings(items: list[Json]) -> list[Row]:
     ]
 
 
+@_shown
 def comparisons(items: list[Json]) -> list[Row]:
     return [
         OrderedDict(
@@ -147,6 +185,7 @@ def comparisons(items: list[Json]) -> list[Row]:
     ]
 
 
+@_shown
 def report(item: Json) -> list[Row]:
     """One row a database, or where the report was written to."""
     if "file" in item:
@@ -289,6 +328,7 @@ def _seconds(value: Any) -> str:
     return "" if value is None else f"{value}s"
 
 
+@_shown
 def network(item: Json) -> list[Row]:
     """One row an address, with the line of pg_hba.conf that lets it in."""
     nics: list[Json] = item.get("nics") or [{"pgHba": item.get("pgHba")}]

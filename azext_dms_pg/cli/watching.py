@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from azext_dms_pg.cli import advice, view
 from azext_dms_pg.cli.pace import Pace
+from azext_dms_pg.cli.visible import visible
 from azext_dms_pg.errors import ConflictError, DmsPgError
 from azext_dms_pg.model.states import TaskState
 
@@ -124,7 +125,7 @@ def leave(stream: TextIO, where: TaskAddress, code: int) -> NoReturn:
     """After Ctrl-C: say that the migration goes on, and end with that exit code."""
     stream.write(
         "\nNo longer watching; the migration goes on. Watch it again: "
-        f"{advice.command('watch', where)}\n"
+        f"{visible(advice.command('watch', where))}\n"
     )
     stream.flush()
     raise SystemExit(code)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from html import escape
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.cli import words
+from azext_dms_pg.cli.report.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,13 +5,13 @@ Pure: the JSON of ``facts`` in, text out. Everything a server or a user named is
 
 from __future__ import annotations
 
-from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from azext_dms_pg.cli import view, words
 from azext_dms_pg.cli.report import charts
+from azext_dms_pg.cli.report.escaping import escape
 from azext_dms_pg.cli.report.facts import PHASES
 from azext_dms_pg.cli.report.tables import tables_of
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from azext_dms_pg.cli import words
+from azext_dms_pg.cli.report.escaping import escape
 
 Json = dict[str, Any]
 

@@ -2,12 +2,13 @@
 
 Used by whoever opens a connection, also by a worker, so it knows nothing of ``az``. A token
 lives about an hour: ask for one whenever a connection is opened (azure-identity keeps and renews
-them), never keep one.
+them). Those that were had are remembered for one purpose only: to be blotted out of texts.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,14 @@ from azext_dms_pg.errors import DmsPgError, ServerError
 
 if TYPE_CHECKING:
     from azext_dms_pg.model.connection import Connection
+
+# Two servers, an hour each: what a server repeats is never older than these.
+_issued: deque[str] = deque(maxlen=8)
+
+
+def issued() -> tuple[str, ...]:
+    """The newest tokens of this process."""
+    return tuple(_issued)
 
 
 def access_token(connection: Connection) -> str:
@@ -26,7 +35,7 @@ def access_token(connection: Connection) -> str:
     from azure.core.exceptions import AzureError
 
     try:
-        return str(credential.get_token(f"{connection.token_resource}/.default").token)
+        token = str(credential.get_token(f"{connection.token_resource}/.default").token)
     except AzureError as error:
         raise ServerError(
             f"{connection.address}: no Microsoft Entra ID token could be had for"
@@ -35,6 +44,9 @@ def access_token(connection: Connection) -> str:
             " or use a password instead.",
             code="NoEntraToken",
         ) from None
+    if token not in _issued:
+        _issued.append(token)
+    return token
 
 
 @lru_cache(maxsize=1)

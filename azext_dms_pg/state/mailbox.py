@@ -119,5 +119,6 @@ def _record(row: sqlite3.Row) -> CommandRecord:
 def set_command(store: Store, command: int, state: CommandState, error: str = "") -> None:
     with store.transaction() as connection:
         connection.execute(
-            "UPDATE command SET state = ?, error = ? WHERE id = ?", (state.value, error, command)
+            "UPDATE command SET state = ?, error = ? WHERE id = ?",
+            (state.value, store.blot(error), command),
         )

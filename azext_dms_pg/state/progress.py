@@ -1,6 +1,7 @@
 """What the workers write: task state, and one ``Journal`` a database.
 
 A journal knows rows and columns, not their meaning to the migration; only the conductor calls it.
+Every sentence is blotted on its way in: servers have a say in many of them.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def add_event(
                 severity,
                 code,
                 texts.get("subject", ""),
-                texts.get("message", ""),
-                texts.get("action", ""),
+                store.blot(texts.get("message", "")),
+                store.blot(texts.get("action", "")),
             ),
         )
 
@@ -89,7 +90,7 @@ class Journal:
 
     def state(self, state: MigrationState, activity: str = "") -> None:
         """Move the database to a state; stamps start, end and cutover, clears any problem."""
-        moment = now()
+        moment, activity = now(), self._store.blot(activity)
         stamps: dict[str, Any] = {"state": state.value, "problem": "", "action": ""}
         if activity or state.is_final:
             stamps["activity"] = activity
@@ -119,11 +120,11 @@ class Journal:
             self.state(MigrationState.RUNNING, activity)
 
     def activity(self, sentence: str) -> None:
-        self._update({"activity": sentence})
+        self._update({"activity": self._store.blot(sentence)})
 
     def problem(self, message: str, action: str) -> None:
         """Say why nothing moves at this moment; empty texts take it back."""
-        self._update({"problem": message, "action": action})
+        self._update({"problem": self._store.blot(message), "action": self._store.blot(action)})
 
     def solved(self, message: str) -> None:
         """Take that problem back, unless another one has been told since."""
@@ -131,7 +132,7 @@ class Journal:
             connection.execute(
                 "UPDATE task_database SET problem = '', action = '' "
                 "WHERE task = ? AND ordinal = ? AND problem = ?",
-                (*self._key, message),
+                (*self._key, self._store.blot(message)),
             )
 
     def has_passed(self, state: MigrationState) -> bool:
@@ -153,7 +154,12 @@ class Journal:
             )
 
     def versions(self, source: str, target: str) -> None:
-        self._update({"source_version": source, "target_version": target})
+        self._update(
+            {
+                "source_version": self._store.blot(source),
+                "target_version": self._store.blot(target),
+            }
+        )
 
     def compared(self, found: Iterable[Comparison]) -> None:
         """Remember what a comparison of this database found."""
@@ -170,8 +176,8 @@ class Journal:
     def findings(self, findings: Iterable[Finding]) -> None:
         """Replace the findings of an earlier check of this database."""
         rows = [
-            (*self._key, now(), item.severity.value, item.code, item.subject, item.message,
-             item.remedy)
+            (*self._key, now(), item.severity.value, item.code, item.subject,
+             self._store.blot(item.message), self._store.blot(item.remedy))
             for item in findings
         ]  # fmt: skip
         with self._store.transaction() as connection:

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.errors import StateError
+from azext_dms_pg.model.blotter import Blotter
 from azext_dms_pg.state.paths import StateDir, open_private
 
 if TYPE_CHECKING:
@@ -34,14 +35,19 @@ def now() -> str:
 
 
 class Store:
-    """One open connection to the store; threads of one process may share it and take turns."""
+    """One open connection to the store; threads of one process may share it and take turns.
 
-    def __init__(self, directory: StateDir) -> None:
+    ``blot`` is for every sentence on its way in: a server's message may be part of it.
+    """
+
+    def __init__(self, directory: StateDir, blot: Blotter | None = None) -> None:
         """Open the store, making it if there is none.
 
+        :param blot: takes out what this process knows and the store must not.
         :raises StateError: corrupt, newer than this version, not ours, or not writable.
         """
         self.directory = directory
+        self.blot = blot or Blotter()
         self._turn = threading.RLock()
         directory.create()
         try:

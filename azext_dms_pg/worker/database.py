@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.job import Job, migration_id
 from azext_dms_pg.engine.migration import Migration
+from azext_dms_pg.model.blotter import Blotter
 from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.settings import MigrationSettings
 from azext_dms_pg.model.task_input import TaskInput
+from azext_dms_pg.postgres import token
 from azext_dms_pg.state import resources, vault
 from azext_dms_pg.state.locks import Lock
 from azext_dms_pg.state.store import Store
@@ -51,7 +53,8 @@ def work(directory: StateDir, task_id: str, ordinal: int, parent: int | None) ->
             task_ids=tuple(migration_id(task_id, each) for each in range(len(whole.databases))),
         )
         _sweep(directory, job.id)
-        write_to_file(directory, task_id, str(ordinal), passwords(whole), database=database.name)
+        store.blot = Blotter(passwords(whole), token.issued)
+        write_to_file(directory, task_id, str(ordinal), store.blot, database=database.name)
         journal = LoggedJournal(store, task_id, ordinal)
         control = Control(store, task_id, ordinal, parent)
         Migration(job, journal, control).run()

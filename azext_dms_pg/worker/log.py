@@ -13,6 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from azext_dms_pg.model.blotter import Blotter
 from azext_dms_pg.state import log as format_
 from azext_dms_pg.state.paths import open_private
 from azext_dms_pg.state.progress import Journal
@@ -37,7 +38,7 @@ _LEVELS = {
 
 
 def write_to_file(
-    directory: StateDir, task: str, writer: str, secrets: Iterable[str] = (), **marks: str
+    directory: StateDir, task: str, writer: str, blot: Blotter | None = None, **marks: str
 ) -> None:
     """Send this process's log to its own file. The lock of ``writer`` must be held.
 
@@ -49,7 +50,7 @@ def write_to_file(
         backupCount=format_.OLD_PIECES,
         encoding="utf-8",
     )
-    handler.setFormatter(_Formatter(tuple(secrets), marks))
+    handler.setFormatter(_Formatter(blot or Blotter(), marks))
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -58,7 +59,7 @@ def write_to_file(
 
 
 def passwords(task_input: TaskInput) -> set[str]:
-    """The passwords of a task, but none that is also a name: that would blot out half the log."""
+    """The passwords of a task, but none that is also a name: that would blot out half of all."""
     sides = (task_input.source, task_input.target)
     names = {name for side in sides for name in (side.server, side.user, side.database)}
     found = {side.password.reveal() for side in sides if side.password is not None}
@@ -116,10 +117,9 @@ class _PrivateFile(RotatingFileHandler):
 
 
 class _Formatter(logging.Formatter):
-    def __init__(self, secrets: tuple[str, ...], marks: dict[str, str]) -> None:
+    def __init__(self, blot: Blotter, marks: dict[str, str]) -> None:
         super().__init__()
-        # The longest first: one password may be part of another.
-        self._secrets = sorted((item for item in secrets if item), key=len, reverse=True)
+        self._blot = blot
         self._marks = marks
 
     def format(self, record: logging.LogRecord) -> str:
@@ -132,8 +132,3 @@ class _Formatter(logging.Formatter):
                 marks[name] = str(value)
         shown = format_.line(record.levelname, self._blot(message), pid=record.process, **marks)
         return json.dumps(shown, ensure_ascii=False)
-
-    def _blot(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text

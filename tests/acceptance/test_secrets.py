@@ -11,10 +11,13 @@ import contextlib
 import json
 import os
 import secrets
+import socket
+import socketserver
 import stat
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -276,6 +279,44 @@ def test_failures_give_nothing_away(
         watch.search_files(mover.directory)
     assert watch.found == set()
     assert "password authentication failed" in json.dumps(task.show())
+
+
+class _Parrot(socketserver.BaseRequestHandler):
+    """A server that asks for the password as it is, and repeats it in its refusal."""
+
+    def handle(self) -> None:
+        while int.from_bytes(self._body()[:4], "big") in {80877103, 80877104}:
+            self.request.sendall(b"N")
+        self.request.sendall(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
+        self.request.recv(1)
+        fields = (b"SFATAL", b"VFATAL", b"C28P01", b"Mnot with " + self._body()[:-1], b"")
+        message = b"\0".join(fields) + b"\0"
+        self.request.sendall(b"E" + (len(message) + 4).to_bytes(4, "big") + message)
+
+    def _body(self) -> bytes:
+        length = int.from_bytes(self.request.recv(4, socket.MSG_WAITALL), "big")
+        found: bytes = self.request.recv(length - 4, socket.MSG_WAITALL)
+        return found
+
+
+def test_what_a_server_repeats_is_blotted_out(mover: Mover, target: Database) -> None:
+    canary = _canary()
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Parrot)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    parrot = copy(target.server)
+    parrot.port = server.server_address[1]
+    try:
+        task = mover.start(Database(parrot, "d"), target, source_login=Login("migrator", canary))
+        task.end("FailedInputValidation")
+        shown = task.show()
+        with Watch(mover, [], [canary]) as watch:
+            watch.search("show", json.dumps(shown).encode())
+            watch.search_files(mover.directory)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "not with ***" in json.dumps(shown)
+    assert watch.found == set()
 
 
 def test_an_existing_directory_is_made_private(tmp_path: Path, hostile_umask: None) -> None:

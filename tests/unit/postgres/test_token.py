@@ -48,6 +48,12 @@ def test_the_login_of_az_is_used(path_with_az: Path) -> None:
     assert "https://ossrdbms-aad.database.windows.net" in (path_with_az / "calls").read_text()
 
 
+def test_what_was_issued_can_be_blotted_out(path_with_az: Path) -> None:
+    for _ in range(3):
+        token.access_token(CONNECTION)
+    assert token.issued().count("the-token") == 1
+
+
 def test_the_server_says_whose_token_it_wants(path_with_az: Path) -> None:
     """A worker of another cloud has no azure-cli to ask which one it is in."""
     server = Connection("X.postgres.database.usgovcloudapi.net", user="me")

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from azext_dms_pg.errors import ConflictError, StateError
+from azext_dms_pg.model.blotter import Blotter
 from azext_dms_pg.model.connection import Connection, Secret
-from azext_dms_pg.model.states import CommandState, MigrationState, TaskState
+from azext_dms_pg.model.finding import Finding
+from azext_dms_pg.model.states import CommandState, MigrationState, Severity, TaskState
 from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
 from azext_dms_pg.state import mailbox, progress, resources, vault
 from azext_dms_pg.state.paths import StateDir
@@ -134,6 +136,32 @@ def test_threads_may_share_a_store(store: Store, task: TaskRecord) -> None:
         thread.join()
     record = resources.databases(store, task.id)[0]
     assert (record.inserts, record.updates, record.deletes) == (80, 160, 240)
+
+
+def test_no_sentence_keeps_a_secret(store: Store, task: TaskRecord) -> None:
+    """Servers may repeat a password in whatever they answer."""
+    tokens: list[str] = []
+    store.blot = Blotter({"s3cret", "s3cret-too"}, lambda: tokens)
+    tokens.append("t0ken")
+    said = "no: s3cret-too, s3cret, t0ken"
+    journal = progress.Journal(store, task.id, 0)
+    journal.versions(said, said)
+    journal.state(MigrationState.VALIDATING, said)
+    journal.activity(said)
+    journal.event("error", "C", message=said, action=said)
+    journal.findings([Finding("C", Severity.WARNING, "source", said, said)])
+    mailbox.post_cutover(store, task.id, 0, {})
+    command = mailbox.open_command(store, task.id, 0)
+    assert command is not None
+    mailbox.set_command(store, command.id, CommandState.FAILED, said)
+    journal.problem(said, said)
+    assert resources.databases(store, task.id)[0].problem == "no: ***, ***, ***"
+    kept = "\n".join(store._connection.iterdump())
+    assert kept.count("no: ***, ***, ***") >= 9
+    assert "s3cret" not in kept
+    assert "t0ken" not in kept
+    journal.solved(said)
+    assert resources.databases(store, task.id)[0].problem == ""
 
 
 def test_reopening_keeps_what_was_reached(store: Store, task: TaskRecord) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from azext_dms_pg.model.blotter import Blotter
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.finding import Finding
 from azext_dms_pg.model.states import MigrationState, Severity
@@ -79,7 +80,7 @@ def test_no_password_gets_through(directory: StateDir) -> None:
     task = TaskInput(side, named, (DatabaseInput("sales", "sales"),))
     # A password that is also the name of a role would blot out half the log.
     assert writing.passwords(task) == {PASSWORD}
-    writing.write_to_file(directory, "t", "0", writing.passwords(task))
+    writing.write_to_file(directory, "t", "0", Blotter(writing.passwords(task)))
     writing.log.warning("could not connect with %s", PASSWORD)
     try:
         int(PASSWORD)

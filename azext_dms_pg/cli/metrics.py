@@ -5,10 +5,9 @@ Pure but for ``write``, which replaces the file in one step: the collector never
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from azext_dms_pg.cli import view
+from azext_dms_pg.cli import files, view
 from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.states import MigrationState, TaskState
 
@@ -26,12 +25,9 @@ Value = tuple[Labels, float]
 
 def write(path: Path, task: Json, where: TaskAddress) -> None:
     """:raises StateError: the file cannot be written."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text(view.of(task), where), encoding="utf-8")
         # The collector runs as somebody else.
-        draft.chmod(0o644)
-        draft.replace(path)
+        files.replace(path, text(view.of(task), where), files.PUBLIC)
     except OSError as error:
         raise StateError(
             f"The metrics file {path} cannot be written: {error.strerror}.",

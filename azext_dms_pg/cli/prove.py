@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.backends.base import TaskAddress
-from azext_dms_pg.cli import databases, dispatch, inputs, outcome
+from azext_dms_pg.cli import databases, dispatch, files, inputs, outcome
 from azext_dms_pg.errors import ConflictError, InputError, StateError
 from azext_dms_pg.model.connection import Connection
 
@@ -106,7 +106,8 @@ def _write_report(path: Path, report: Json) -> None:
             "Give a name that ends in .html or .json.",
         )
     try:
-        path.write_text(text, encoding="utf-8")
+        # It names servers, tables and keys: whoever is to read it, its owner gives it to.
+        files.replace(path, text, files.PRIVATE)
     except OSError as error:
         raise StateError(
             f"The report {path} cannot be written: {error.strerror}.",

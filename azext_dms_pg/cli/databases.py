@@ -101,7 +101,7 @@ def _given(options_json: str | None, names: list[str] | None, tables: list[str] 
         )
     require(options_json, names)
     if options_json is not None:
-        return read_json(options_json, OPTION)
+        return read_json(options_json, OPTION, _KEYS)
     names = names or []
     if tables and len(names) > 1:
         raise InputError(

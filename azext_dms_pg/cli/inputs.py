@@ -15,14 +15,19 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.cli import lenient, passfile
 from azext_dms_pg.errors import InputError
-from azext_dms_pg.model.connection import ENTRA_ID, Connection, azure_suffix
+from azext_dms_pg.model.connection import ENTRA_ID, KEYS, Connection, azure_suffix
 from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _LOOKS_LIKE_PATH = re.compile(r"^[^\n{}\[\]@=;]{1,260}$")
+# A password in base64 has slashes, too; these endings are what tells a path from one.
+_SUFFIXES = (".json", ".txt", ".js")
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe", "utf-16"),
@@ -71,23 +76,24 @@ class Flags:
         return {**wire, **{key: value for key, value in given.items() if value is not None}}
 
 
-def read_json(value: str, option: str) -> Any:
+def read_json(value: str, option: str, names: Collection[str] = ()) -> Any:
     """The JSON of one option: a file of that name if there is one, else the value itself.
 
+    :param names: keys that may be named where it cannot be read; nothing else of it is quoted.
     :raises InputError: neither an existing file nor readable; says file, line and column.
     """
     path = _existing_file(value)
     if path is not None:
-        return _parse(_decode(path), f"{path}", option)
+        return _parse(_decode(path), f"{path}", option, names)
     if value.lstrip()[:1] not in {"{", "[", "(", "/", "#", '"', "'"} or _names_a_file(value):
-        shown = f" {value!r}" if _names_a_file(value) else ""
+        shown = f" {value!r}" if value.lower().endswith(_SUFFIXES) and _names_a_file(value) else ""
         raise InputError(
             f"{option}: expected the name of an existing file, or JSON. There is no"
             f" file{shown} in {Path.cwd()}, and the value does not begin like JSON.",
             "Check the path (PowerShell and cmd paths need no escaping, bash needs quotes around"
             " backslashes), or give the JSON itself in single quotes.",
         )
-    return _parse(value, "the value given on the command line", option)
+    return _parse(value, "the value given on the command line", option, names)
 
 
 def require(value: str | None, server: str | None, side: Side) -> None:
@@ -106,7 +112,7 @@ def connection_json(value: str | None, side: Side, flags: Flags | None = None) -
     require(value, flags.server, side)
     if value is None:
         return flags.over({})
-    wire = read_json(value, side.option)
+    wire = read_json(value, side.option, KEYS)
     if not isinstance(wire, dict):
         raise InputError(
             f"{side.option}: expected one JSON object, found {_kind(wire)}.",
@@ -239,11 +245,11 @@ def _existing_file(value: str) -> Path | None:
 
 
 def _names_a_file(value: str) -> bool:
-    """Whether it is safe to repeat ``value``: it looks like a path, not like a connection URI."""
+    """Whether ``value`` looks like a path, and not like JSON or a connection URI."""
     text = value.strip()
     if not _LOOKS_LIKE_PATH.match(text) or "://" in text:
         return False
-    return text.lower().endswith((".json", ".txt", ".js")) or "/" in text or "\\" in text
+    return text.lower().endswith(_SUFFIXES) or "/" in text or "\\" in text
 
 
 def _decode(path: Path) -> str:
@@ -266,13 +272,13 @@ def _decode(path: Path) -> str:
         ) from None
 
 
-def _parse(text: str, where: str, option: str) -> Any:
+def _parse(text: str, where: str, option: str, names: Collection[str]) -> Any:
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):
         pass
     try:
-        return lenient.loads(text)
+        return lenient.loads(text, names)
     except lenient.LenientError as error:
         literal = _python_literal(text)
         if literal is not None:

@@ -1,7 +1,9 @@
 """JSON as people write it: comments, trailing commas, single quotes, Python's True and None.
 
 Owns reading one text into plain values, and saying by line and column where it cannot be read.
-Never quotes anything that may be a password. Knows nothing of files or of what the values mean.
+Where something is missing, a password may stand anywhere, so nothing of the text is ever quoted
+but its punctuation, and words it has in common with the documentation. Knows nothing of files or
+of what the values mean.
 
 Own code, because no library that reads all of these forms also tells line and column.
 """
@@ -11,10 +13,11 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_SECRET_KEY = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
-_SECRET_LINE = re.compile(r"[\"'\w]*(pass|pwd|secret|token|key)\w*[\"']?\s*[:=]", re.IGNORECASE)
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 _WORD = re.compile(r"[^\s,:{}\[\]\"']+")
 _WORDS = {
@@ -37,7 +40,10 @@ _JSON_ESCAPES = {
     "t": "\t",
 }
 _HEX_ESCAPES = {"u": 4, "U": 8, "x": 2}
-_LONGEST_QUOTE = 40
+_QUOTED_NAME = re.compile(r"""(["']?)(\w+)\1(?![\w"'])""")
+# What is copied out of the documentation of az dms, though it is no JSON.
+_AND_SO_ON = ("...", "…", "..n")
+_STRAY_COMMENT = "be prompted"
 _DEEPEST = 100
 
 
@@ -52,29 +58,27 @@ class LenientError(ValueError):
         self.hint = hint
 
 
-def loads(text: str) -> Any:
+def loads(text: str, names: Collection[str] = ()) -> Any:
     """Read one value.
 
+    :param names: keys that an error may name; those that are not known may be anything.
     :raises LenientError: the text is not one value of any of the forms above.
     """
-    reader = _Reader(text)
+    reader = _Reader(text, names)
     reader.skip()
     value = reader.value()
     reader.skip()
     if not reader.at_end:
-        raise reader.error("expected nothing more", quote=True)
+        raise reader.error("expected nothing more", found=True)
     return value
 
 
 @dataclass
 class _Reader:
     text: str
+    names: Collection[str]
     at: int = 0
     depth: int = 0
-    #: How many members whose key names a secret are being read around ``at``.
-    in_secret: int = 0
-    #: The last member was a secret: what follows may be its tail, cut off by a stray quote.
-    after_secret: bool = False
 
     @property
     def at_end(self) -> bool:
@@ -116,7 +120,7 @@ class _Reader:
         if word and word.group() in _WORDS:
             self.at = word.end()
             return _WORDS[word.group()]
-        raise self.error("expected a value", quote=True)
+        raise self.error("expected a value", found=True)
 
     def _nested(self, read: Any) -> Any:
         self.depth += 1
@@ -136,24 +140,20 @@ class _Reader:
                 self.at += 1
                 return result
             key = self._key(opened)
-            secret = bool(_SECRET_KEY.search(key))
-            self.in_secret += secret
-            self.after_secret = False
             self.skip()
             if self.peek() != ":":
-                raise self.error(f'expected ":" after "{_short(key)}"', quote=True)
+                shown = f'"{key}"' if key in self.names else "the name"
+                raise self.error(f'expected ":" after {shown}', found=True)
             self.at += 1
             self.skip()
             result[key] = self.value()
             self._comma("}", opened)
-            self.in_secret -= secret
-            self.after_secret = secret and result[key] is not None
 
     def _key(self, opened: int) -> str:
         if self.at_end:
             raise self.error('the "{" opened here is never closed', at=opened)
         if self.peek() not in {'"', "'"}:
-            raise self.error('expected a name in double quotes or "}"', quote=True)
+            raise self.error('expected a name in double quotes or "}"', found=True)
         return self._string()
 
     def _array(self) -> list[Any]:
@@ -178,7 +178,7 @@ class _Reader:
         elif self.at_end:
             raise self.error(f'the "{self.text[opened]}" opened here is never closed', at=opened)
         elif self.peek() != closing:
-            raise self.error(f'expected "," or "{closing}"', quote=True)
+            raise self.error(f'expected "," or "{closing}"', found=True)
 
     def _string(self) -> str:
         opened = self.at
@@ -220,33 +220,34 @@ class _Reader:
         )
 
     def error(
-        self, problem: str, *, at: int | None = None, quote: bool = False, hint: str = ""
+        self, problem: str, *, at: int | None = None, found: bool = False, hint: str = ""
     ) -> LenientError:
-        """The error at this place; ``quote`` adds what stands there unless it may be secret."""
+        """The error at this place; ``found`` adds of what kind it is that stands there."""
         place = self.at if at is None else at
         start = self.text.rfind("\n", 0, place) + 1
         line = self.text.count("\n", 0, place) + 1
-        if quote:
-            if place >= len(self.text):
-                problem += ", found the end of the text"
-            else:
-                stop = self.text.find("\n", place)
-                here = self.text[place : len(self.text) if stop < 0 else stop].strip()
-                if here.startswith(("...", "…", "..n")):
-                    hint = 'In the documentation "...n" means "and so on"; leave it out.'
-                hidden = self.in_secret or self.after_secret
-                if not hidden and not _SECRET_LINE.search(self._line(place)):
-                    problem += f", found {_short(here)!r}"
+        if found:
+            problem += f", found {self._kind(place)}"
+            if self.text.startswith(_AND_SO_ON, place):
+                hint = 'In the documentation "...n" means "and so on"; leave it out.'
         return LenientError(problem, line, place - start + 1, hint)
 
-    def _line(self, place: int) -> str:
-        start = self.text.rfind("\n", 0, place) + 1
-        stop = self.text.find("\n", place)
-        return self.text[start : len(self.text) if stop < 0 else stop]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+    def _kind(self, place: int) -> str:
+        """Said without repeating it, but for what no password is."""
+        if place >= len(self.text):
+            return "the end of the text"
+        char = self.text[place]
+        if char in "{}[]:,":
+            return f'"{char}"'
+        for known in (*_AND_SO_ON, _STRAY_COMMENT):
+            if self.text.startswith(known, place):
+                return repr(known)
+        name = _QUOTED_NAME.match(self.text, place)
+        if name and name.group(2) in self.names:
+            return f'"{name.group(2)}"'
+        if char in "\"'":
+            return "a quote"
+        return "a number" if _NUMBER.match(self.text, place) else "text without quotes"
 
 
 def _joined_surrogates(text: str) -> str:

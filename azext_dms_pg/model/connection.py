@@ -13,6 +13,12 @@ from azext_dms_pg.errors import InputError
 
 WIRE_TYPE = "PostgreSqlConnectionInfo"
 ENTRA_ID = "ActiveDirectory"
+KEYS = frozenset(
+    {
+        "type", "userName", "password", "serverName", "databaseName", "port", "encryptConnection",
+        "trustServerCertificate", "authentication",
+    }
+)  # fmt: skip
 #: For whom a token must be to sign in at an Azure Database for PostgreSQL, by the end of its name:
 #: the public cloud first, then the others azure-cli knows. A worker has no azure-cli to ask.
 TOKEN_RESOURCES = {
@@ -135,6 +141,12 @@ class _Reader:
                 f'The {self.where} names no server: expected a non-empty "serverName".',
                 'Add "serverName": "<host name or address>".',
             )
+        if _may_hold_a_password(server):
+            raise InputError(
+                f'"serverName" in the {self.where} must be a host name or an address, found a'
+                " connection string or more than that.",
+                'Split it into "serverName", "port", "userName", "databaseName" and "password".',
+            )
         if "," in server:
             # libpq would try one after the other, each perhaps another database.
             raise InputError(
@@ -159,7 +171,7 @@ class _Reader:
             return None
         if not isinstance(value, str):
             raise InputError(
-                f'"{key}" in the {self.where} must be text, found {type(value).__name__}.',
+                f'"{key}" in the {self.where} must be text, found {_kind(value)}.',
                 f'Put the value of "{key}" in double quotes.',
             )
         # The tutorial's own target.json has blanks around the values.
@@ -173,7 +185,8 @@ class _Reader:
             value = int(value.strip())
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _LAST_PORT:
             raise InputError(
-                f'"port" in the {self.where} must be a number from 1 to 65535, found {value!r}.',
+                f'"port" in the {self.where} must be a number from 1 to 65535, found'
+                f" {_kind(value)}.",
                 'Write for example "port": 5432.',
             )
         return value
@@ -186,7 +199,21 @@ class _Reader:
             return value.strip().lower() == "true"
         if not isinstance(value, bool):
             raise InputError(
-                f'"{key}" in the {self.where} must be true or false, found {value!r}.',
+                f'"{key}" in the {self.where} must be true or false, found {_kind(value)}.',
                 f'Write "{key}": true or "{key}": false.',
             )
         return value
+
+
+def _may_hold_a_password(server: str) -> bool:
+    """A URI or a list of parameters: server names are printed everywhere, so it is not taken."""
+    is_socket = server.startswith(("/", "@"))
+    return "://" in server or (not is_socket and bool({"@", "=", ";"} & set(server)))
+
+
+def _kind(value: Any) -> str:
+    """Said instead of the value, which may be a password in the wrong place."""
+    if isinstance(value, bool):
+        return "true or false"
+    kinds: dict[type, str] = {str: "other text", dict: "an object", list: "a list"}
+    return kinds.get(type(value), "another number")

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import ConflictError
-from azext_dms_pg.state.paths import open_private
+from azext_dms_pg.state.paths import open_ours, open_private, read_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ class Lock:
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock right now."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = open_ours(path, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
@@ -85,5 +85,5 @@ def holder(path: Path) -> int | None:
     """Process id of the holder, or None when nobody holds it."""
     if not is_held(path):
         return None
-    text = path.read_text("ascii", errors="ignore").strip()
+    text = (read_private(path) or b"").decode("ascii", errors="ignore").strip()
     return int(text) if text.isdecimal() else None

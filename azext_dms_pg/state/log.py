@@ -15,6 +15,8 @@ import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from azext_dms_pg.state.paths import open_ours
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -69,7 +71,7 @@ class LogReader:
 
     def _read_on(self, path: Path) -> list[Line]:
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_ours(path, os.O_RDONLY), "rb") as file:
                 about = os.fstat(file.fileno())
                 key = (about.st_ino, file.readline())
                 file.seek(self._read.get(key, 0))

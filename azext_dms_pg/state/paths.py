@@ -1,16 +1,19 @@
 """Where the local engine keeps its files, and that nobody else can read them.
 
-Owns directory and file modes: 0700 and 0600 whatever the umask is.
+Owns directory and file modes: 0700 and 0600 whatever the umask is. What is not ours is refused. The
+directory above ours is the user's affair: it may be a link, and others may write there.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from azext_dms_pg.errors import StateError
+from azext_dms_pg.state import ownership
 
 DIRECTORY = "dms-pg"
 
@@ -56,18 +59,24 @@ class StateDir:
 
 
 def make_private(directory: Path) -> None:
-    """Create a directory with mode 0700, or bring an existing one of ours to it."""
+    """Create a directory with mode 0700, or bring an existing one of ours to it.
+
+    :raises StateError: it is a link or somebody else's, or cannot be used.
+    """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.stat()
-        if hasattr(os, "getuid") and found.st_uid != os.getuid():
-            raise StateError(
-                f"The state directory {directory} belongs to user id {found.st_uid}, "
-                f"expected it to be ours ({os.getuid()}).",
-                "Point AZURE_CONFIG_DIR at a directory of your own, or correct the owner.",
-            )
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            directory.chmod(0o700)
+        _make(directory)
+        ownership.require_directory(directory, directory.lstat())
+        if not hasattr(os, "fchmod"):
+            return
+        # Read, kept and changed by descriptor, so that it is one and the same all the while.
+        descriptor = os.open(directory, os.O_RDONLY | ownership.NO_LINK)
+        try:
+            found = os.fstat(descriptor)
+            ownership.require_directory(directory, found)
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(descriptor, 0o700)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StateError(
             f"The state directory {directory} cannot be used: {error.strerror}.",
@@ -76,12 +85,56 @@ def make_private(directory: Path) -> None:
         ) from error
 
 
+def _make(directory: Path) -> None:
+    """With those above it that are missing: ``parents=True`` would give them the umask's mode."""
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        _make(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
 def open_private(path: Path, flags: int) -> int:
-    """``os.open`` with mode 0600 also under a hostile umask; tightens an existing file."""
-    descriptor = os.open(path, flags | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    """``os.open`` with mode 0600 also under a hostile umask; tightens an existing file.
+
+    :raises StateError: it is a link, or somebody else's.
+    """
+    descriptor = open_ours(path, flags | os.O_CREAT)
     if hasattr(os, "fchmod"):
         os.fchmod(descriptor, 0o600)
     return descriptor
+
+
+def open_ours(path: Path, flags: int) -> int:
+    """``os.open`` of a file of the state that nobody else has put there.
+
+    :raises StateError: it is a link, or somebody else's.
+    """
+    with suppress(FileNotFoundError):
+        # Before it is opened, which a pipe would never come back from.
+        ownership.require_file(path, path.lstat())
+    descriptor = os.open(path, flags | ownership.NO_LINK, 0o600)
+    try:
+        ownership.require_file(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_private(path: Path) -> bytes | None:
+    """The content of a file of the state, or None where there is none.
+
+    :raises StateError: it is a link, or somebody else's.
+    """
+    try:
+        descriptor = open_ours(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
 
 
 def write_private(path: Path, content: bytes) -> None:

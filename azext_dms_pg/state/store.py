@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.blotter import Blotter
+from azext_dms_pg.state import ownership
 from azext_dms_pg.state.paths import StateDir, open_private
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Store:
         """Open the store, making it if there is none.
 
         :param blot: takes out what this process knows and the store must not.
-        :raises StateError: corrupt, newer than this version, not ours, or not writable.
+        :raises StateError: corrupt, newer than this version, somebody else's, or not writable.
         """
         self.directory = directory
         self.blot = blot or Blotter()
@@ -182,10 +183,17 @@ def _make_private(path: Path) -> None:
     other connection this process has to it, and the next process to leave would delete the
     write-ahead log under their feet (sqlite.org/howtocorrupt.html, 2.2).
     """
+    for beside in ("-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            found = path.with_name(path.name + beside)
+            ownership.require_file(found, found.lstat())
     try:
-        os.close(open_private(path, os.O_RDWR | os.O_EXCL))
-    except FileExistsError:
+        ownership.require_file(path, path.lstat())
+        # Nobody else can put another in its place meanwhile: the directory is ours alone by now.
         path.chmod(0o600)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.close(open_private(path, os.O_RDWR | os.O_EXCL))
 
 
 def _statements(script: str) -> list[str]:

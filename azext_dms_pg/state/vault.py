@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.connection import Connection, Secret
-from azext_dms_pg.state.paths import write_private
+from azext_dms_pg.state.paths import read_private, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +48,12 @@ def keep(directory: StateDir, task: str, task_input: TaskInput) -> None:
 def restore(directory: StateDir, task: str, task_input: TaskInput) -> TaskInput:
     """The same input with its passwords put back; environment variables outrank the vault."""
     secrets: dict[str, str] = {}
-    path = _path(directory, task)
-    if path.exists():
+    kept = read_private(_path(directory, task))
+    if kept is not None:
         from cryptography.fernet import InvalidToken
 
         try:
-            secrets = json.loads(_cipher(directory).decrypt(path.read_bytes()))
+            secrets = json.loads(_cipher(directory).decrypt(kept))
         except (InvalidToken, ValueError, OSError) as error:
             raise StateError(
                 f"The vault entry of this task cannot be read: {type(error).__name__}.",
@@ -84,7 +84,8 @@ def _cipher(directory: StateDir) -> Fernet:
     from cryptography.fernet import Fernet
 
     path = directory.vault / "key"
-    if not path.exists():
+    key = read_private(path)
+    if key is None:
         draft = directory.vault / f"key.{os.getpid()}"
         write_private(draft, Fernet.generate_key())
         try:
@@ -94,4 +95,5 @@ def _cipher(directory: StateDir) -> Fernet:
             pass
         finally:
             draft.unlink(missing_ok=True)
-    return Fernet(path.read_bytes())
+        key = read_private(path)
+    return Fernet(key or b"")

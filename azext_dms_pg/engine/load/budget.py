@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from azext_dms_pg.errors import Interrupted
+from azext_dms_pg.state.paths import open_private
 
 _TRY_AGAIN = 0.05
 _NAP = 0.2
@@ -112,7 +113,7 @@ class Throttle:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return open_private(path, os.O_RDWR)
 
 
 def _try_lock(handle: int) -> bool:

@@ -29,7 +29,7 @@ SCHEMA = "dms_pg"
 _TABLES = ("deferred", "loaded_part", "filled_table", "migration")
 # A session that was told to end rolls back first.
 _FAREWELL_SECONDS, _FAREWELL_PAUSE = 30.0, 0.1
-FORMAT = 2
+FORMAT = 3
 
 # Phases, in order. ``loading``: a crash empties the tables and begins anew. ``indexing``: all rows
 # are there, indexes are missing. ``loaded``: the stream is to be followed from progress_lsn.

@@ -84,3 +84,26 @@ def test_a_key_s_name_that_cannot_be_told(mover: Mover, source: Database, target
     task.backend.tasks.restart(task.where)
     task.reach("FAILED")
     assert "SchemaUnclear" in {finding["code"] for finding in task.findings()}
+
+
+def test_keys_come_back_to_the_columns_they_were_on(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """Whatever those are called by then: names may have changed places, on either table."""
+    schema = (
+        "CREATE TABLE a (id int PRIMARY KEY, other int UNIQUE);"
+        "CREATE TABLE b (id int PRIMARY KEY, x int REFERENCES a, y int REFERENCES a (other)"
+        ' ON DELETE SET NULL (y), "X y" int REFERENCES b);'
+    )
+    rows = "INSERT INTO a VALUES (1, 10), (2, 20); INSERT INTO b VALUES (1, 1, 20, 1)"
+    task = asleep(mover, source, target, schema, rows, plugin="pgoutput")
+    renames = (
+        "ALTER TABLE b RENAME x TO t; ALTER TABLE b RENAME y TO x; ALTER TABLE b RENAME t TO y;"
+        'ALTER TABLE b RENAME "X y" TO "o; --"; ALTER TABLE a RENAME other TO "another one";'
+    )
+    source.run(renames + "INSERT INTO b VALUES (2, 2, 10, 1)")
+    target.run(renames)
+    ends_equal(task)
+    keys = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' ORDER BY 1"
+    assert target.run(keys) == source.run(keys)
+    assert "NotRestored" not in {finding["code"] for finding in task.findings()}

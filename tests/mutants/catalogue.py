@@ -172,6 +172,13 @@ MUTANTS = (
     ),
     Mutant(
         21,
+        "engine/deferral/ledger.py",
+        "now = present.get((table, number), name)",
+        "now = name",
+        "test_renamed_columns.py::test_keys_come_back_to_the_columns_they_were_on",
+    ),
+    Mutant(
+        21,
         "engine/apply/applier.py",
         "self._writer.write(segment, self.progress, careful=True)",
         "self._writer.write(segment, self.progress, careful=False)",

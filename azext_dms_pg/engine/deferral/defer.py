@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.rows import namedtuple_row
 
 from azext_dms_pg.engine.deferral import ledger
-from azext_dms_pg.engine.deferral.ledger import Deferred
+from azext_dms_pg.engine.deferral.ledger import Deferred, Listed
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.relations import Name, RelKind
 from azext_dms_pg.postgres.statements import statement
@@ -154,6 +154,7 @@ class _Finder:
             drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, constraint)),
             create=tuple(self._text(step) for step in create),
             validate=self._text(validate) if later else None,
+            columns=tuple(Listed(*column) for column in row.columns),
         )
 
     def _switch(self, row: Any, kind: str, word: str) -> Deferred:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azext_dms_pg.engine.deferral.renaming import with_names
+from psycopg.types.json import Jsonb
+
+from azext_dms_pg.engine.deferral.renaming import with_columns, with_names
 from azext_dms_pg.postgres.checkpoint import renamed
 from azext_dms_pg.postgres.relations import Name
 from azext_dms_pg.postgres.trust import confirm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import psycopg
 
@@ -28,6 +30,18 @@ RESTORED = "restored"
 VALIDATED = "validated"
 
 
+class Listed(NamedTuple):
+    """A column that a foreign key lists, and what it was called when the key was taken away.
+
+    :param whose: ``own`` for the table that has the key, or ``referred``.
+    """
+
+    whose: str
+    table: int
+    number: int
+    name: str
+
+
 @dataclass(frozen=True)
 class Deferred:
     """One object taken away.
@@ -36,6 +50,7 @@ class Deferred:
     :param drop: statement that takes it away; empty when read back from the ledger.
     :param create: statements that bring it back, in order.
     :param validate: statement that checks the rows once it is back, or None.
+    :param columns: those the first statement lists; empty when read back from the ledger.
     """
 
     kind: str
@@ -44,6 +59,7 @@ class Deferred:
     create: tuple[str, ...]
     validate: str | None = None
     drop: str = ""
+    columns: tuple[Listed, ...] = ()
     ordinal: int = 0
     state: str = DROPPED
 
@@ -89,7 +105,8 @@ def record(
         first = (row[0] if row else 0) + 1
         cursor.executemany(
             "INSERT INTO dms_pg.deferred (migration, ordinal, kind, relation, relation_name,"
-            " name, create_sql, validate_sql, state) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " name, create_sql, validate_sql, columns, state)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (
                     migration_id,
@@ -100,6 +117,7 @@ def record(
                     item.name,
                     list(item.create),
                     item.validate,
+                    Jsonb(item.columns),
                     DROPPED,
                 )
                 for ordinal, item in enumerate(items, first)
@@ -123,30 +141,66 @@ def pending(
 ) -> tuple[Deferred, ...]:
     """Rows that still need something, in the order their objects were taken away.
 
-    Tables that were renamed meanwhile, as the source's were, have their present names.
+    Tables and columns that were renamed meanwhile, as the source's were, have their present names.
 
     :raises MigrationError: somebody else may have written what is to be run.
     """
     confirm(connection)
     names = renamed(connection, migration_id)
     rows = connection.execute(
-        "SELECT kind, relation, relation_name, name, create_sql, validate_sql, ordinal, state"
+        "SELECT kind, relation, relation_name, name, create_sql, validate_sql, columns, ordinal,"
+        " state"
         " FROM dms_pg.deferred WHERE migration = %s AND kind = ANY(%s)"
         " AND (state = %s OR (state = %s AND validate_sql IS NOT NULL)) ORDER BY ordinal",
         (migration_id, list(kinds), DROPPED, RESTORED),
     ).fetchall()
+    present = _present(connection, [Listed(*each) for row in rows for each in row[6]])
     return tuple(
         Deferred(
             kind=kind,
             table=names.get(Name(schema, table), Name(schema, table)),
             name=name,
-            create=tuple(with_names(step, names) for step in create),
+            create=tuple(
+                with_names(step, names) for step in _with_present(create, columns, present)
+            ),
             validate=None if validate is None else with_names(validate, names),
             ordinal=ordinal,
             state=state,
         )
-        for kind, schema, table, name, create, validate, ordinal, state in rows
+        for kind, schema, table, name, create, validate, columns, ordinal, state in rows
     )
+
+
+def _present(
+    connection: psycopg.Connection[Any], columns: Collection[Listed]
+) -> dict[tuple[int, int], str]:
+    """What columns are called now, by table and number; a dropped one is not among them."""
+    if not columns:
+        return {}
+    rows = connection.execute(
+        "SELECT a.attrelid::pg_catalog.int8, a.attnum, a.attname::pg_catalog.text"
+        " FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.int8[]),"
+        " pg_catalog.unnest(%s::pg_catalog.int8[])) AS k (relation, n)"
+        " JOIN pg_catalog.pg_attribute AS a"
+        " ON a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.=) k.relation"
+        " AND a.attnum::pg_catalog.int8 OPERATOR(pg_catalog.=) k.n AND NOT a.attisdropped",
+        ([each.table for each in columns], [each.number for each in columns]),
+    ).fetchall()
+    return {(relation, number): name for relation, number, name in rows}
+
+
+def _with_present(
+    create: Sequence[str], columns: Iterable[Sequence[Any]], present: Mapping[tuple[int, int], str]
+) -> list[str]:
+    names: dict[str, dict[str, str]] = {"own": {}, "referred": {}}
+    for whose, table, number, name in columns:
+        now = present.get((table, number), name)
+        if now != name:
+            names[whose][name] = now
+    if not any(names.values()):
+        return list(create)
+    first, *rest = create
+    return [with_columns(first, names["own"], names["referred"]), *rest]
 
 
 def claim(

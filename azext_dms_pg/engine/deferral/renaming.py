@@ -1,8 +1,8 @@
-"""Puts the names tables have now into statements that were saved when they had others.
+"""Puts the names tables and columns have now into statements saved when they had others.
 
 Whoever owns a table chooses its name, and the statements run with the migration's rights: a name
-goes only where the statement names a table, and never into a constant, a comment or a quoted name
-that happens to read like the old one. Pure.
+goes only where the statement names a table or a key's columns, and never into a constant, a comment
+or a quoted name that happens to read like the old one. Pure.
 """
 
 from __future__ import annotations
@@ -42,6 +42,32 @@ def with_names(statement: str, names: Mapping[Name, Name]) -> str:
         if now is not None:
             new = sql.Identifier(now.schema, now.name).as_string()
             texts[schema : table + 1] = [new, *[""] * (table - schema)]
+    return "".join(texts)
+
+
+def with_columns(definition: str, own: Mapping[str, str], referred: Mapping[str, str]) -> str:
+    """``ADD CONSTRAINT … FOREIGN KEY``, with the new names of columns in its lists.
+
+    :param own: of the table that has the key, from the old ones.
+    :param referred: of the table it refers to.
+    """
+    pieces = list(tokens(definition))
+    texts = [piece.text for piece in pieces]
+    # FOREIGN KEY (own) REFERENCES table (referred) … ON DELETE SET NULL (own)
+    names, inside = own, False
+    for at, piece in enumerate(pieces):
+        if piece.text in ("(", ")"):
+            inside = piece.text == "("
+        elif piece.kind != NAME:
+            continue
+        elif inside:
+            # "PERIOD" in capitals is the word; a column of that name is written in small letters.
+            if piece.text != "PERIOD" and (now := names.get(piece.name)) is not None:
+                texts[at] = sql.Identifier(now).as_string()
+        elif piece.text == "REFERENCES":
+            names = referred
+        elif piece.text in ("NULL", "DEFAULT"):
+            names = own
     return "".join(texts)
 
 

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS dms_pg.filled_table (
 );
 
 -- Every object taken away for the time of the migration, saved by the transaction that took it.
+-- Names are as they were then; columns has those a foreign key lists: [whose, table, number, name].
 CREATE TABLE IF NOT EXISTS dms_pg.deferred (
     migration      text NOT NULL,
     ordinal        integer NOT NULL,
@@ -47,6 +48,7 @@ CREATE TABLE IF NOT EXISTS dms_pg.deferred (
     name           text NOT NULL,
     create_sql     text[] NOT NULL,
     validate_sql   text,
+    columns        jsonb NOT NULL,
     state          text NOT NULL,
     PRIMARY KEY (migration, ordinal)
 );

@@ -33,6 +33,14 @@ select n.nspname::text as schema,
        true as enforced,                                            -- until 17
        pg_get_constraintdef(f.oid) as definition,
        obj_description(f.oid, 'pg_constraint') as comment,
+       -- The columns it lists, of either table, by their numbers: a name may be given to another.
+       array(select jsonb_build_array('own', a.attrelid::int8, a.attnum, a.attname::text)
+               from pg_attribute a
+              where a.attrelid = f.conrelid and a.attnum = any(f.conkey)
+             union all
+             select jsonb_build_array('referred', a.attrelid::int8, a.attnum, a.attname::text)
+               from pg_attribute a
+              where a.attrelid = f.confrelid and a.attnum = any(f.confkey)) as columns,
        -- The key's own triggers, where somebody disabled them; only superusers can do that again.
        array(select g.tgfoid::regproc::text || ' ' || g.tgenabled::text
                from pg_trigger g

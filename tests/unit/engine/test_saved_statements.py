@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azext_dms_pg.engine.deferral.renaming import with_names
+from azext_dms_pg.engine.deferral.renaming import with_columns, with_names
 from azext_dms_pg.postgres.lexer import tokens
 from azext_dms_pg.postgres.quoting import literal
 from azext_dms_pg.postgres.relations import Name
@@ -76,3 +76,30 @@ def test_any_name_is_one_name(new: str) -> None:
     pieces = list(tokens(with_names("ALTER TABLE public.t VALIDATE CONSTRAINT f", names)))
     assert len(pieces) == 13
     assert pieces[6].name == new
+
+
+KEY = 'ALTER TABLE "s"."b" ADD CONSTRAINT "a" FOREIGN KEY '
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("(a, b) REFERENCES s.a(a, b)", '("b", "a") REFERENCES s.a("x y", b)'),
+        (
+            "(b) REFERENCES a(id) ON DELETE SET NULL (b) NOT VALID",
+            '("a") REFERENCES a(id) ON DELETE SET NULL ("a") NOT VALID',
+        ),
+        (
+            "(b) REFERENCES a(a) ON DELETE SET DEFAULT (b) ON UPDATE SET NULL DEFERRABLE",
+            '("a") REFERENCES a("x y") ON DELETE SET DEFAULT ("a") ON UPDATE SET NULL DEFERRABLE',
+        ),
+        (
+            "(c, PERIOD a) REFERENCES a(period, PERIOD a)",
+            '(c, PERIOD "b") REFERENCES a("when", PERIOD "x y")',
+        ),
+        ('("A", "a""b") REFERENCES "a"("A")', '("A", "a""b") REFERENCES "a"("A")'),
+    ],
+)
+def test_columns_have_their_new_names(before: str, after: str) -> None:
+    own = {"a": "b", "b": "a"}
+    assert with_columns(KEY + before, own, {"a": "x y", "period": "when"}) == KEY + after

@@ -68,6 +68,11 @@ class MigrationState(Wire):
             MigrationState.VALIDATION_FAILED,
         }
 
+    @property
+    def is_at_rest(self) -> bool:
+        """It needs no worker any more, for now."""
+        return self.is_final or self is MigrationState.VALIDATION_COMPLETE
+
 
 class TableState(Wire):
     """``state`` of a table (SyncTableMigrationState)."""

@@ -60,7 +60,7 @@ def standing(
 ) -> Standing:
     """The task's state, corrected by whether its worker lives and speaks."""
     task = snapshot.task
-    if task.state.is_final:
+    if task.state.is_final and all(record.state.is_at_rest for record in snapshot.databases):
         return Standing(task.state)
     if liveness is Liveness.PAUSED:
         return Standing(

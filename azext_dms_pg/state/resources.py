@@ -44,6 +44,13 @@ def begun(store: Store, task: str) -> frozenset[int]:
     return frozenset(row[0] for row in rows)
 
 
+def has_ended(store: Store, task: TaskRecord) -> bool:
+    """Whether the task is over, and no database of it still has a way to go."""
+    return task.state.is_final and all(
+        record.state.is_at_rest for record in databases(store, task.id)
+    )
+
+
 def put_service(
     store: Store, group: str, name: str, location: str, sku: str, tags: dict[str, str]
 ) -> ServiceRecord:

@@ -65,9 +65,11 @@ def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> i
     with Lock(directory.run / f"{task}.lock"):
         # SIGTERM (a shutdown) pauses in order: children see their parent's pipe end.
         signal.signal(signal.SIGTERM, _stop)
-        state = resources.get_task(store, task).state
-        cancelled = mailbox.wanted(store, task) == mailbox.CANCEL
-        ended = state.is_final and not (cancelled and state is TaskState.FAILED)
+        record = resources.get_task(store, task)
+        cancelled = record.wanted == mailbox.CANCEL
+        ended = resources.has_ended(store, record) and not (
+            cancelled and record.state is TaskState.FAILED
+        )
         write_to_file(directory, task, SUPERVISOR)
         log.info("supervisor of the task has started")
         if ended:
@@ -94,40 +96,58 @@ class _Supervisor:
         self._task = task
         # Never written to: its end tells the children that we are gone, however we went.
         self._parent_read, self._parent_write = os.pipe()
+        options = resources.get_task(store, task).options
+        self._only_validates = TaskOptions.of_json(options).validate_only
+        self._cancelling = False
 
     def run(self) -> int:
-        cancelling = mailbox.wanted(self._store, self._task) == mailbox.CANCEL
-        children = [
-            _Child(record.ordinal)
-            for record in resources.databases(self._store, self._task)
-            if _needs_work(record, cancelling=cancelling)
-        ]
-        # A cancel that comes while the last worker ends still has things to clean up.
-        while children or (not cancelling and self._is_cancelled()):
+        children: list[_Child] = []
+        while True:
             try:
-                cancelling, children = self._round(children, cancelling=cancelling)
+                # Asked also when the last worker has ended: a cancel, or the end of a pause, that
+                # came meanwhile finds nobody else who would see to it.
+                children += self._unattended({child.ordinal for child in children})
+                if not children:
+                    return self._conclude()
+                children = [child for child in children if self._tend(child)]
             except StateError as error:
                 # A full disk: nobody is told anything for now, but the work goes on.
                 log.warning("%s", error.message)
                 time.sleep(1.0)
             time.sleep(_LOOP_SECONDS)
-        return self._conclude()
 
     def _is_cancelled(self) -> bool:
         return mailbox.wanted(self._store, self._task) == mailbox.CANCEL
 
-    def _round(self, children: list[_Child], *, cancelling: bool) -> tuple[bool, list[_Child]]:
-        """Look after every worker once."""
-        if not cancelling and self._is_cancelled():
-            cancelling = True
-            known = {child.ordinal for child in children}
+    def _unattended(self, known: set[int]) -> list[_Child]:
+        """Databases without a worker that have something to do."""
+        wanted = mailbox.wanted(self._store, self._task)
+        records: list[DatabaseRecord] = []
+        if wanted == mailbox.RUN:
+            records = self._unfinished()
+        elif wanted == mailbox.CANCEL and not self._cancelling:
+            # Once: what a cancel could not clean up waits for the next one.
+            self._cancelling = True
             # A database that failed earlier has things to clean up too.
-            children += [
-                _Child(record.ordinal)
+            records = [
+                record
                 for record in resources.databases(self._store, self._task)
-                if record.ordinal not in known and _needs_work(record, cancelling=True)
+                if _has_to_clean(record)
             ]
-        return cancelling, [child for child in children if self._tend(child)]
+        return [_Child(record.ordinal) for record in records if record.ordinal not in known]
+
+    def _unfinished(self) -> list[DatabaseRecord]:
+        """Databases that have not come to their end, whoever waits for whom."""
+        records = resources.databases(self._store, self._task)
+        # Validated is the end where nothing more was asked, or another database stands in the way.
+        validated = self._only_validates or any(
+            record.state is MigrationState.VALIDATION_FAILED for record in records
+        )
+        return [
+            record
+            for record in records
+            if not (record.state.is_at_rest if validated else record.state.is_final)
+        ]
 
     def _tend(self, child: _Child) -> bool:
         """Start, watch or restart one worker; False once it needs no more tending."""
@@ -150,7 +170,7 @@ class _Supervisor:
         if child.cancels or not self._is_cancelled():
             return False
         records = resources.databases(self._store, self._task)
-        if not _needs_work(records[child.ordinal], cancelling=True):
+        if not _has_to_clean(records[child.ordinal]):
             return False
         child.process = None
         return True
@@ -226,32 +246,27 @@ class _Supervisor:
                 "error", "LeftBehind", subject=each.side, message=each.message, action=each.action
             )
 
-    def _only_validates(self) -> bool:
-        task = resources.get_task(self._store, self._task)
-        return TaskOptions.of_json(task.options).validate_only
-
     def _conclude(self) -> int:
         states = {record.state for record in resources.databases(self._store, self._task)}
         wanted = mailbox.wanted(self._store, self._task)
-        failed = {MigrationState.FAILED, MigrationState.VALIDATION_FAILED} & states
         if states == {MigrationState.COMPLETE}:
             # A cancel that came too late has cancelled nothing.
             final = TaskState.SUCCEEDED
         elif wanted == mailbox.CANCEL:
             # Said only of what was cleaned up; a cancel may be asked for again.
             final = TaskState.CANCELED if states <= _SETTLED else TaskState.FAILED
-        elif failed and resources.begun(self._store, self._task):
-            final = TaskState.FAILED
-        elif MigrationState.VALIDATION_FAILED in failed:
-            final = TaskState.FAILED_INPUT_VALIDATION
-        elif failed:
-            final = TaskState.FAILED
-        elif states == {MigrationState.VALIDATION_COMPLETE} and self._only_validates():
-            final = TaskState.SUCCEEDED
-        else:
-            # Paused: `az dms start` goes on.
+        elif self._unfinished():
+            # Paused: `az dms start` goes on, also where another database has failed.
             progress.set_task_state(self._store, self._task, TaskState.QUEUED)
             return 0
+        elif states == {MigrationState.VALIDATION_COMPLETE}:
+            final = TaskState.SUCCEEDED
+        elif MigrationState.VALIDATION_FAILED in states and not resources.begun(
+            self._store, self._task
+        ):
+            final = TaskState.FAILED_INPUT_VALIDATION
+        else:
+            final = TaskState.FAILED
         progress.set_task_state(self._store, self._task, final)
         log.info("the task has ended: %s", final.value)
         if final in {TaskState.SUCCEEDED, TaskState.CANCELED}:
@@ -259,7 +274,5 @@ class _Supervisor:
         return 0
 
 
-def _needs_work(record: DatabaseRecord, *, cancelling: bool) -> bool:
-    if cancelling:
-        return record.state not in {MigrationState.COMPLETE, MigrationState.CANCELLED}
-    return not record.state.is_final
+def _has_to_clean(record: DatabaseRecord) -> bool:
+    return record.state not in _SETTLED

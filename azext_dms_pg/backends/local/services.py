@@ -77,7 +77,7 @@ class LocalServices:
             resources.set_service_state(self._tree.store, service, ServiceState.STARTING)
         try:
             for task in self._tasks(service):
-                if task.state.is_final:
+                if resources.has_ended(self._tree.store, task):
                     continue
                 if task.wanted == mailbox.PAUSE:
                     mailbox.ask(self._tree.store, task.id, mailbox.RUN)

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
         TaskSnapshot,
     )
 
-
-# A database in one of these needs no worker any more, for now.
-_AT_REST = frozenset(
-    {state for state in MigrationState if state.is_final} | {MigrationState.VALIDATION_COMPLETE}
-)
 # A supervisor looks at its workers every fifth of a second, and then writes how the task ended.
 _WIND_DOWN_SECONDS = 3.0
 _LOOK_SECONDS = 0.05
@@ -109,7 +104,7 @@ class Tree:
         deadline = time.monotonic() + _WIND_DOWN_SECONDS
         while task.state is TaskState.RUNNING and task.wanted == mailbox.RUN:
             databases = resources.databases(self.store, task.id)
-            if not all(database.state in _AT_REST for database in databases):
+            if not all(database.state.is_at_rest for database in databases):
                 break
             if time.monotonic() > deadline or not self.is_worked_on(task):
                 break

@@ -108,6 +108,17 @@ def test_a_finished_task_needs_no_worker() -> None:
     assert migration["state"] == "COMPLETE"
 
 
+def test_a_task_is_not_over_while_a_database_has_a_way_to_go() -> None:
+    failed = replace(DATABASE, ordinal=1, name="other", state=MigrationState.FAILED)
+    half = replace(
+        SNAPSHOT, task=replace(TASK, state=TaskState.FAILED), databases=(DATABASE, failed)
+    )
+    now = report.standing(half, Liveness.DEAD, NOW)
+    assert now.state is TaskState.FAULTED
+    states = [item["migrationState"] for item in report.output(half, now)[:2]]
+    assert states == ["UNDEFINED", "FAILED"]
+
+
 def test_errors_come_as_error_outputs_with_what_to_do() -> None:
     event = EventRecord(7, 0, "t", "error", "SlotLost", "inventory", "The slot is gone.", "Cancel.")
     *_, error, events = _output(replace(SNAPSHOT, events=(event,)))

@@ -1,0 +1,55 @@
+"""A pause is no end: what was paused goes on, whatever became of the databases beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from azext_dms_pg.errors import ConflictError
+from tests.fix_postgres import MakeDatabase
+from tests.support.databases import Database
+from tests.support.migrate import SERVICE, Mover, Task
+
+_UNKNOWN = "UNDEFINED"
+
+
+def states(task: Task) -> list[str]:
+    return [each["migrationState"] for each in task.level("DatabaseLevelOutput")]
+
+
+def one_fails(
+    mover: Mover, source: Database, target: Database, make_database: MakeDatabase
+) -> tuple[Task, Database, Database]:
+    """A task whose second database has failed while the first is ready."""
+    failing, refusing = make_database(source.server), make_database(target.server)
+    for database in (source, target, failing, refusing):
+        database.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    for database in (source, failing):
+        database.run("INSERT INTO t VALUES (1, 'x')")
+    task = mover.start(source, target, others=[(failing, refusing)])
+    task.until(lambda: states(task) == ["READY_TO_COMPLETE"] * 2, "both ready")
+    refusing.run("DELETE FROM t")
+    failing.run("UPDATE t SET v = 'y'")
+    task.until(lambda: states(task)[1] == "FAILED", "the end of the second database")
+    task.ready()
+    return task, failing, refusing
+
+
+def test_a_paused_database_goes_on_beside_one_that_failed(
+    mover: Mover, source: Database, target: Database, make_database: MakeDatabase
+) -> None:
+    task, _, _ = one_fails(mover, source, target, make_database)
+    mover.backend.services.stop(SERVICE)
+    assert task.show()["state"] == "Queued"
+    assert states(task) == [_UNKNOWN, "FAILED"]
+    with pytest.raises(ConflictError) as told:
+        task.backend.tasks.cutover(task.where, object_name=source.name)
+    assert told.value.code == "ServiceStopped"
+
+    source.run("INSERT INTO t VALUES (2, 'late')")
+    mover.backend.services.start(SERVICE)
+    task.settle()
+    task.backend.tasks.cutover(task.where, object_name=source.name)
+    task.reach("COMPLETE")
+    # All others have ended: now the failure is what the task came to.
+    task.end("Failed")
+    assert task.compare().clean, task.story()

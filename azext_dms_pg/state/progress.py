@@ -82,11 +82,15 @@ def add_event(
 
 
 class Journal:
-    """Writes the progress of one database of one task."""
+    """Writes the progress of one database of one task.
 
-    def __init__(self, store: Store, task: str, ordinal: int) -> None:
+    :param beats: what is written shows that its worker lives; not so where somebody else writes.
+    """
+
+    def __init__(self, store: Store, task: str, ordinal: int, *, beats: bool = True) -> None:
         self._store = store
         self._key = (task, ordinal)
+        self._beats = beats
 
     def state(self, state: MigrationState, activity: str = "") -> None:
         """Move the database to a state; stamps start, end and cutover, clears any problem."""
@@ -278,7 +282,7 @@ class Journal:
             self._set(connection, columns)
 
     def _set(self, connection: sqlite3.Connection, columns: dict[str, Any]) -> None:
-        terms, values = _terms({**columns, "heartbeat": now()})
+        terms, values = _terms({**columns, "heartbeat": now()} if self._beats else columns)
         connection.execute(
             f"UPDATE task_database SET {terms}"  # noqa: S608 - our own column names
             " WHERE task = ? AND ordinal = ?",

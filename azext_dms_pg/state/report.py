@@ -31,6 +31,7 @@ Json = dict[str, Any]
 _NO_ESTIMATE = "1970-01-01T00:00:00+00:00"
 # A worker reports every second; one that has been silent for this long is stopped or hangs.
 _SILENT_SECONDS = 30.0
+_AT_WORK = frozenset({TaskState.RUNNING, TaskState.CANCELING})
 _PAGE = 8192
 
 
@@ -80,13 +81,15 @@ def standing(
             f"-n {task.name}",
         )
     silence = _silence(snapshot, moment or datetime.now(timezone.utc))
-    if task.state is TaskState.RUNNING and silence > _SILENT_SECONDS:
+    if task.state in _AT_WORK and silence > _SILENT_SECONDS:
+        again = "cancel" if task.state is TaskState.CANCELING else "restart"
         return Standing(
             TaskState.UNKNOWN,
             "WorkerSilent",
             f"The worker of this task lives but has not reported for {silence:.0f} seconds: it "
             "is suspended, the machine is overloaded, or the disk of the state is full.",
-            "Let it continue (kill -CONT), or end it and run az dms project task restart.",
+            "Let it continue (kill -CONT), or end it (kill -9), which loses nothing: another one "
+            f"is started. If none is, end its supervisor too and run az dms project task {again}.",
         )
     return Standing(task.state)
 
@@ -279,13 +282,15 @@ def _error(event: EventRecord) -> Json:
 
 def _database_events(snapshot: TaskSnapshot, record: DatabaseRecord, now: Standing) -> Json | None:
     events = [event for event in snapshot.events if event.ordinal == record.ordinal]
-    problem = now.problem or record.problem
-    action = now.action or record.action
-    if not events and not problem:
+    told = [(now.problem, now.action)] if now.problem else []
+    # Of a silent worker its supervisor may know more, such as the number of the process.
+    if record.problem and now.code in {"", "WorkerSilent"}:
+        told.append((record.problem, record.action))
+    if not events and not told:
         return None
     return {
         "databaseName": record.name,
-        "errorMessage": f"{problem} {action}".strip() or None,
+        "errorMessage": " ".join(word for pair in told for word in pair if word) or None,
         "events": [
             {
                 "eventText": _sentence(event),

@@ -79,6 +79,10 @@ def supervise(directory: StateDir, task: str, ready_descriptor: int | None) -> i
             progress.set_task_state(store, task, TaskState.CANCELING)
         else:
             progress.set_task_state(store, task, TaskState.RUNNING)
+        for database in resources.databases(store, task):
+            # Silence counts from here: what an earlier worker last said is long ago.
+            if not (ended or database.state.is_final):
+                progress.Journal(store, task, database.ordinal).heartbeat()
         if ready_descriptor is not None:
             os.write(ready_descriptor, b"+")
             os.close(ready_descriptor)
@@ -202,7 +206,10 @@ class _Supervisor:
         child.next_start = time.monotonic() + _HELD_SECONDS
         pid = holder(self._directory.run / f"{self._task}.{child.ordinal}.lock")
         if pid is not None:
-            progress.Journal(self._store, self._task, child.ordinal).problem(
+            journal = self._journal(child.ordinal)
+            # Suspended, it says nothing, and what it last said need not hold any more.
+            journal.not_ready("waiting for an earlier worker to end")
+            journal.problem(
                 f"Process {pid} of this machine, a worker of this database that lost its "
                 "supervisor, has not ended yet.",
                 f"It ends by itself once it notices; kill -9 {pid} loses nothing.",
@@ -218,7 +225,7 @@ class _Supervisor:
         log.warning("worker of database %d ended with %s; starting it again", child.ordinal, how)
         if child.deaths <= _MAX_QUICK_DEATHS:
             return True
-        journal = progress.Journal(self._store, self._task, child.ordinal)
+        journal = self._journal(child.ordinal)
         journal.event(
             "error",
             "WorkerKeepsDying",
@@ -230,6 +237,10 @@ class _Supervisor:
             self._tell_leftovers(child.ordinal, journal)
         journal.state(MigrationState.FAILED, "its worker keeps dying")
         return False
+
+    def _journal(self, ordinal: int) -> progress.Journal:
+        """For our own words: they are no sign of life of the worker."""
+        return progress.Journal(self._store, self._task, ordinal, beats=False)
 
     def _tell_leftovers(self, ordinal: int, journal: progress.Journal) -> None:
         """What is still on the servers because no worker could take it away."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+import pytest
+
+from azext_dms_pg.errors import ConflictError
+from azext_dms_pg.state import report
 from tests.fix_postgres import MakeDatabase
 from tests.fix_proxy import MakeProxy
-from tests.support import oracle
+from tests.support import oracle, processes
 from tests.support.databases import Database
 from tests.support.migrate import Mover
 
@@ -51,6 +58,60 @@ def test_a_new_worker_is_not_ready_before_it_has_looked(
     proxy.resume()
     task.ready()
     task.finish()
+
+
+def processes_of(mover: Mover) -> tuple[int, int]:
+    """Supervisor and worker of a task with one database."""
+    found = sorted(mover.workers(), key=lambda pid: "--database" in processes.command_line(pid))
+    supervisor, worker = found
+    return supervisor, worker
+
+
+def test_nothing_is_ready_while_an_orphan_is_suspended(
+    mover: Mover, source: Database, target: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    task = mover.start(source, target)
+    task.ready()
+    supervisor, worker = processes_of(mover)
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(supervisor, signal.SIGKILL)
+    task.until(lambda: task.show()["state"] == "Faulted", "the supervisor's end")
+    task.backend.tasks.restart(task.where)
+    task.until(lambda: f"kill -9 {worker} " in task.problem(), "the orphan named")
+    assert task.state == "RUNNING"
+    monkeypatch.setattr(report, "_SILENT_SECONDS", 3.0)
+    task.until(lambda: "WorkerSilent" in str(task.show()["errors"]), "the silence told")
+    assert f"kill -9 {worker} " in task.problem()
+    with pytest.raises(ConflictError):
+        task.cutover()
+    monkeypatch.undo()
+    source.run("INSERT INTO t VALUES (1, 'x')")
+    os.kill(worker, signal.SIGKILL)
+    task.settle()
+    task.finish()
+    assert task.compare().clean, task.story()
+
+
+def test_a_cancel_that_a_suspended_worker_does_not_hear(
+    mover: Mover, source: Database, target: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    task = mover.start(source, target)
+    task.ready()
+    _, worker = processes_of(mover)
+    os.kill(worker, signal.SIGSTOP)
+    task.backend.tasks.cancel(task.where)
+    monkeypatch.setattr(report, "_SILENT_SECONDS", 3.0)
+    task.until(lambda: "WorkerSilent" in str(task.show()["errors"]), "the silence told")
+    assert task.state == "UNDEFINED"
+    monkeypatch.undo()
+    os.kill(worker, signal.SIGKILL)
+    task.end("Canceled")
+    assert oracle.source_leftovers(source) == []
+    assert oracle.target_leftovers(target) == []
 
 
 def test_a_database_that_fails_at_the_beginning_is_cancelled_with_the_others(

@@ -90,11 +90,18 @@ def test_nobody_at_work_is_said(liveness: Liveness, state: TaskState, code: str)
     assert report.errors(SNAPSHOT, now)[0]["code"] == code
 
 
-def test_a_suspended_worker_is_not_running() -> None:
+@pytest.mark.parametrize("state", [TaskState.RUNNING, TaskState.CANCELING])
+def test_a_suspended_worker_is_not_running(state: TaskState) -> None:
     later = NOW + timedelta(seconds=40)
-    now = report.standing(SNAPSHOT, Liveness.ALIVE, later)
+    silent = replace(DATABASE, problem="Process 7 is there.", action="kill -9 7")
+    snapshot = replace(SNAPSHOT, task=replace(TASK, state=state), databases=(silent,))
+    now = report.standing(snapshot, Liveness.ALIVE, later)
     assert now.state is TaskState.UNKNOWN
     assert "40 seconds" in now.problem
+    database, *_, notes = report.output(snapshot, now)
+    assert database["migrationState"] == "UNDEFINED"
+    assert "40 seconds" in notes["errorMessage"]
+    assert notes["errorMessage"].endswith("Process 7 is there. kill -9 7")
 
 
 def test_a_finished_task_needs_no_worker() -> None:

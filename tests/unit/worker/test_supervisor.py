@@ -53,6 +53,8 @@ def test_a_cancel_nobody_can_carry_out_is_not_canceled(tmp_path: Path) -> None:
 
 def test_a_lock_held_by_an_orphan_is_no_death(tmp_path: Path) -> None:
     task = simulated.make(tmp_path)
+    task.journals[0].state(MigrationState.READY_TO_COMPLETE, "in step with the source")
+    seen = resources.databases(task.store, task.task.id)[0].heartbeat
     lock = Lock(task.directory.run / f"{task.task.id}.0.lock")
     running = threading.Thread(target=_run, args=(task,))
     running.start()
@@ -70,4 +72,7 @@ def test_a_lock_held_by_an_orphan_is_no_death(tmp_path: Path) -> None:
     running.join(60)
     lock.release()
     assert _state(task) is TaskState.QUEUED
-    assert resources.databases(task.store, task.task.id)[0].state is not MigrationState.FAILED
+    database = resources.databases(task.store, task.task.id)[0]
+    # Nobody has looked since, and that nobody speaks is not hidden by who says so.
+    assert database.state is MigrationState.RUNNING
+    assert database.heartbeat == seen

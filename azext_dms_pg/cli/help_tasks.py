@@ -16,7 +16,8 @@ command(
     more="""
 A local task removes its slot and publication from the source, empties the tables it filled, and
 puts back every key, index and trigger of the target. Databases that are cut over stay as they are.
-The command returns at once; `az dms project task watch` shows how it goes.
+The command returns at once; `az dms project task watch` shows how it goes. Where a server could not
+be cleaned, the task says so (LeftBehind): mend that and cancel again.
 """,
 )
 command(

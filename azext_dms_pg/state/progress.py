@@ -56,7 +56,9 @@ def reopen(store: Store, task: str) -> None:
             (MigrationState.UNDEFINED.value, task, *failed),
         )
         connection.execute(
-            "DELETE FROM event WHERE task = ? AND severity IN ('error', 'blocker')", (task,)
+            "DELETE FROM event WHERE task = ?"
+            " AND (severity IN ('error', 'blocker') OR code = 'LeftBehind')",
+            (task,),
         )
 
 
@@ -78,6 +80,14 @@ def add_event(
                 store.blot(texts.get("message", "")),
                 store.blot(texts.get("action", "")),
             ),
+        )
+
+
+def withdraw(store: Store, task: str, ordinal: int | None, code: str) -> None:
+    """Take back what was told: it is not so any more, or about to be told anew."""
+    with store.transaction() as connection:
+        connection.execute(
+            "DELETE FROM event WHERE task = ? AND ordinal IS ? AND code = ?", (task, ordinal, code)
         )
 
 
@@ -176,6 +186,9 @@ class Journal:
     def event(self, severity: str, code: str, **texts: str) -> None:
         task, ordinal = self._key
         add_event(self._store, task, ordinal, severity, code, **texts)
+
+    def withdraw(self, code: str) -> None:
+        withdraw(self._store, *self._key, code)
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Replace the findings of an earlier check of this database."""

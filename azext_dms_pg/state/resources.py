@@ -51,6 +51,16 @@ def has_ended(store: Store, task: TaskRecord) -> bool:
     )
 
 
+def left_behind(store: Store, task: str) -> frozenset[int]:
+    """Ordinals of the databases of which a cancel has left something that another may remove."""
+    rows = store.query(
+        "SELECT DISTINCT ordinal FROM event WHERE task = ? AND severity = 'error'"
+        " AND code = 'LeftBehind'",
+        (task,),
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def put_service(
     store: Store, group: str, name: str, location: str, sku: str, tags: dict[str, str]
 ) -> ServiceRecord:

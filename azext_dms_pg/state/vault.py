@@ -1,8 +1,8 @@
 """Passwords of unfinished tasks, so that a worker can be started again after a crash or reboot.
 
-One encrypted file a task, removed as soon as the task has ended. The key lies beside them with
-the same 0600 mode: this keeps passwords out of backups of single files, greps and screens; it
-does not protect against somebody who can read everything this user can.
+One encrypted file a task, removed as soon as the task has ended and left nothing behind. The key
+lies beside them with the same 0600 mode: this keeps passwords out of backups of single files, greps
+and screens; it does not protect against somebody who can read everything this user can.
 """
 
 from __future__ import annotations

@@ -136,9 +136,14 @@ class _Supervisor:
             records = [
                 record
                 for record in resources.databases(self._store, self._task)
-                if _has_to_clean(record)
+                if self._has_to_clean(record)
             ]
         return [_Child(record.ordinal) for record in records if record.ordinal not in known]
+
+    def _has_to_clean(self, record: DatabaseRecord) -> bool:
+        if record.state is MigrationState.CANCELLED:
+            return record.ordinal in resources.left_behind(self._store, self._task)
+        return record.state is not MigrationState.COMPLETE
 
     def _unfinished(self) -> list[DatabaseRecord]:
         """Databases that have not come to their end, whoever waits for whom."""
@@ -174,7 +179,7 @@ class _Supervisor:
         if child.cancels or not self._is_cancelled():
             return False
         records = resources.databases(self._store, self._task)
-        if not _has_to_clean(records[child.ordinal]):
+        if not self._has_to_clean(records[child.ordinal]):
             return False
         child.process = None
         return True
@@ -278,12 +283,11 @@ class _Supervisor:
             final = TaskState.FAILED_INPUT_VALIDATION
         else:
             final = TaskState.FAILED
+        # Whoever cancels again, to have the rest removed, needs the passwords for it.
+        if final is TaskState.SUCCEEDED or (
+            final is TaskState.CANCELED and not resources.left_behind(self._store, self._task)
+        ):
+            vault.drop(self._directory, self._task)
         progress.set_task_state(self._store, self._task, final)
         log.info("the task has ended: %s", final.value)
-        if final in {TaskState.SUCCEEDED, TaskState.CANCELED}:
-            vault.drop(self._directory, self._task)
         return 0
-
-
-def _has_to_clean(record: DatabaseRecord) -> bool:
-    return record.state not in _SETTLED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from azext_dms_pg.errors import ConflictError, NotFoundError
@@ -62,3 +64,39 @@ def test_what_a_delete_cannot_clean_up(
     with pytest.raises(NotFoundError):
         task.show()
     source.run(f"SELECT pg_drop_replication_slot('{slot}')")
+
+
+def test_a_cancel_with_leftovers_is_finished_by_another(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    source.run(TABLES + ROWS)
+    target.run(TABLES)
+    login = Login(f"role_{secrets.token_hex(4)}", secrets.token_urlsafe(12))
+    target.run(f"CREATE ROLE {login.user} SUPERUSER LOGIN PASSWORD '{login.password}'")
+    task = mover.start(source, target, tables=["public.t"], target_login=login)
+    task.ready()
+    target.run(f"ALTER ROLE {login.user} PASSWORD 'another one'")
+    target.run(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{login.user}'"
+    )
+    task.cancel()
+    assert "cancel again" in task.database()["activity"], task.story()
+    assert oracle.target_leftovers(target)
+    for refused in (
+        lambda: task.backend.tasks.restart(task.where),
+        lambda: task.backend.tasks.delete(task.where, delete_running_tasks=False),
+    ):
+        with pytest.raises(ConflictError) as told:
+            refused()
+        assert "cancel" in told.value.action
+
+    target.run(f"ALTER ROLE {login.user} PASSWORD '{login.password}'")
+    task.cancel()
+    assert task.database()["activity"] == "cancelled"
+    assert "LeftBehind" not in str(task.show()["errors"]), task.story()
+    assert oracle.target_leftovers(target) == []
+    assert oracle.snapshot(target) == task.before
+    assert target.value("SELECT count(*) FROM t") == 0
+    assert [path.name for path in (task.directory / "vault").iterdir()] == ["key"]
+    task.backend.tasks.delete(task.where, delete_running_tasks=False)
+    target.run(f"DROP ROLE {login.user}")

@@ -15,7 +15,6 @@ from azext_dms_pg.errors import ConflictError
 from azext_dms_pg.model.options import TaskOptions
 from azext_dms_pg.model.states import TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
-from azext_dms_pg.state.store import now
 
 if TYPE_CHECKING:
     from azext_dms_pg.backends.local.tree import Tree
@@ -23,12 +22,18 @@ if TYPE_CHECKING:
 
 # A cleaning worker gives an unreachable server up after two minutes and says what is left there.
 _CLEAN_SECONDS = 180.0
+# Codes of what a cancel tells of that is still there.
+_LEFT = frozenset({"LeftBehind", "NotRestored"})
 
 
 def cancel_task(tree: Tree, task: TaskRecord) -> None:
-    """Ask for a cancel and see that a worker carries it out; a clean task is left as it is."""
+    """Ask for a cancel and see that a worker carries it out; a clean task is left as it is.
+
+    One that was cancelled with leftovers is not clean: the servers may answer by now.
+    """
     if _is_clean(tree, task):
         return
+    progress.withdraw(tree.store, task.id, None, "LeftBehind")
     mailbox.ask(tree.store, task.id, mailbox.CANCEL)
     progress.set_task_state(tree.store, task.id, TaskState.CANCELING)
     spawn(tree, task)
@@ -42,8 +47,9 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
         only one who knows what that is, stays until it is deleted once more.
     """
     task = tree.settled(task)
-    if not _is_clean(tree, task):
-        running = task.state not in {TaskState.FAILED, TaskState.CANCELING}
+    told = _was_told(tree, task)
+    if not (told or _is_clean(tree, task)):
+        running = task.state not in {TaskState.FAILED, TaskState.CANCELING, TaskState.CANCELED}
         if running and not delete_running_tasks:
             raise ConflictError(
                 f"Task {task.name!r} is {task.state}; only a task that has ended can be deleted.",
@@ -51,10 +57,10 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
                 "--delete-running-tasks.",
                 code="TaskRunning",
             )
-        begun = now()
         cancel_task(tree, task)
         _await_end(tree, task)
-        _tell_leftovers(tree, task, begun)
+    if not told:
+        _tell_leftovers(tree, task)
     vault.drop(tree.directory, task.id)
     resources.delete_task(tree.store, task)
     for directory in (tree.directory.run, tree.directory.log):
@@ -65,14 +71,18 @@ def remove_task(tree: Tree, task: TaskRecord, *, delete_running_tasks: bool) -> 
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _tell_leftovers(tree: Tree, task: TaskRecord, since: str) -> None:
+def _tell_leftovers(tree: Tree, task: TaskRecord) -> None:
     """:raises ConflictError: something of the task is still on a server."""
     left = [
         event
         for event in resources.snapshot(tree.store, task).events
-        if event.code == "LeftBehind" and event.at >= since
+        if event.code in _LEFT and event.severity == "error"
     ]
     if left:
+        progress.add_event(
+            tree.store, task.id, None, "info", "LeftBehind",
+            message="A delete was refused for what is left; the next one forgets it.",
+        )  # fmt: skip
         raise ConflictError(
             f"Task {task.name!r} was cancelled but not deleted, for something of it is left: "
             + " ".join(event.message for event in left),
@@ -80,6 +90,14 @@ def _tell_leftovers(tree: Tree, task: TaskRecord, since: str) -> None:
             + " Then run this command again: it deletes the task and asks no more.",
             code="LeftBehind",
         )
+
+
+def _was_told(tree: Tree, task: TaskRecord) -> bool:
+    """Whether a delete has said what is left, and nothing was done about it since."""
+    return task.state in {TaskState.CANCELED, TaskState.FAILED} and any(
+        event.code == "LeftBehind" and event.ordinal is None
+        for event in resources.snapshot(tree.store, task).events
+    )
 
 
 def clear_away_validation(tree: Tree, project: ProjectRecord, name: str) -> None:
@@ -91,7 +109,9 @@ def clear_away_validation(tree: Tree, project: ProjectRecord, name: str) -> None
 
 def _is_clean(tree: Tree, task: TaskRecord) -> bool:
     """Whether nothing of the task is on any server."""
-    if task.state in {TaskState.CANCELED, TaskState.SUCCEEDED}:
+    if task.state is TaskState.CANCELED:
+        return not resources.left_behind(tree.store, task.id)
+    if task.state is TaskState.SUCCEEDED:
         return True
     return task.state.is_final and not resources.begun(tree.store, task.id)
 

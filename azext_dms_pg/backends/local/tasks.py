@@ -133,7 +133,9 @@ class LocalTasks:
         if task.state in {TaskState.SUCCEEDED, TaskState.CANCELED}:
             raise ConflictError(
                 f"Task {task.name!r} has ended as {task.state}; there is nothing to go on with.",
-                "Delete it and create a new one to migrate again.",
+                "What its cancel left behind is taken away by another: az dms project task cancel."
+                if resources.left_behind(self._tree.store, task.id)
+                else "Delete it and create a new one to migrate again.",
                 code="TaskEnded",
             )
         task = self._tree.settled(task)

@@ -54,23 +54,30 @@ def cancel(job: Job, journal: Journal, requests: Requests) -> None:
         return
     journal.state(MigrationState.CANCELLING, "removing what the migration made")
     leftovers = undo.undo(job, begun=journal.has_passed(MigrationState.INITIALIZING))
+    # What an earlier cancel could not do is done now, or told again.
+    journal.withdraw("LeftBehind")
     if leftovers is None or (not leftovers and commands.has_succeeded(requests)):
         # Everything had been done but the tidying; there was nothing left to cancel.
         commands.close(requests)
         journal.state(MigrationState.COMPLETE, "was complete before the cancel came")
         return
-    _release_source(job, journal, requests)
+    still_protected = not _release_source(job, journal, requests)
     for leftover in leftovers:
         journal.event(
-            "error", "LeftBehind", subject=leftover.side, message=leftover.message,
+            "error", leftover.code, subject=leftover.side, message=leftover.message,
             action=leftover.action,
         )  # fmt: skip
-    journal.state(
-        MigrationState.CANCELLED, "cancelled" if not leftovers else "cancelled with leftovers"
-    )
+    if not (leftovers or still_protected):
+        said = "cancelled"
+    elif still_protected or any(leftover.code == "LeftBehind" for leftover in leftovers):
+        said = "cancelled with leftovers; cancel again to have them removed"
+    else:
+        said = "cancelled with leftovers"
+    journal.state(MigrationState.CANCELLED, said)
 
 
-def _release_source(job: Job, journal: Journal, requests: Requests) -> None:
+def _release_source(job: Job, journal: Journal, requests: Requests) -> bool:
+    """Whether the source can be written to again."""
     try:
         release_source(job, requests)
     except DmsPgError as error:
@@ -79,6 +86,8 @@ def _release_source(job: Job, journal: Journal, requests: Requests) -> None:
             "LeftBehind",
             subject="source",
             message=f"The source database is still read-only. {error.message}",
-            action=f"ALTER DATABASE {identifier(job.source.database)} RESET "
-            "default_transaction_read_only;",
+            action="Mend that and cancel the task again. Or run on the source: ALTER DATABASE "
+            f"{identifier(job.source.database)} RESET default_transaction_read_only;",
         )
+        return False
+    return True

@@ -13,11 +13,13 @@ class Leftover:
     """What could not be removed, and how to remove it by hand.
 
     :param side: ``source`` or ``target``.
+    :param code: ``NotRestored`` is nothing that another cancel could do any better.
     """
 
     side: str
     message: str
     action: str
+    code: str = "LeftBehind"
 
 
 def on_source(database: str, name: str, message: str) -> Leftover:
@@ -25,7 +27,7 @@ def on_source(database: str, name: str, message: str) -> Leftover:
     return Leftover(
         "source",
         message,
-        f"Run on the source, in database {database!r}: "
+        f"Mend that and cancel the task again. Or run on the source, in database {database!r}: "
         f"SELECT pg_drop_replication_slot('{name}'); DROP PUBLICATION IF EXISTS {name};",
     )
 
@@ -34,7 +36,8 @@ def on_target(database: str, message: str) -> Leftover:
     return Leftover(
         "target",
         message,
-        f"In database {database!r} of the target, read and run the statements kept in "
+        f"Mend that and cancel the task again. Or, in database {database!r} of the target, read and "
+        "run the statements kept in "
         "dms_pg.deferred (create_sql), empty the tables in dms_pg.filled_table, then DROP TABLE "
         "dms_pg.deferred, dms_pg.loaded_part, dms_pg.filled_table, dms_pg.migration; DROP SCHEMA "
         "dms_pg. Or delete and create that database anew.",

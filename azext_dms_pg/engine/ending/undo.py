@@ -68,7 +68,10 @@ def undo(job: Job, *, begun: bool) -> tuple[Leftover, ...] | None:
     )
     leftovers = (
         *(leftover for leftover in attempts if leftover is not None),
-        *(Leftover("target", each.message, each.remedy) for each in not_restored),
+        *(
+            Leftover("target", each.message, each.remedy, code="NotRestored")
+            for each in not_restored
+        ),
     )
     return None if complete == [True] and not leftovers else leftovers
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from azext_dms_pg.postgres.relations import Name
+    from azext_dms_pg.postgres.survey import Sequence
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 # Words PostgreSQL 18 does not take as the name of a table, column or type without quotes:
@@ -59,3 +60,25 @@ def rename_table(old: Name, new: Name) -> str:
         moved = f"{identifier(new.schema)}.{identifier(old.name)}"
         steps.append(f"ALTER TABLE {moved} RENAME TO {identifier(new.name)};")
     return " ".join(steps)
+
+
+def alter_sequence(here: Sequence, there: Sequence) -> str:
+    """The statement that makes ``there`` count as ``here`` does; empty when it does so already.
+
+    Where it stands is not meant: it is set at the cutover.
+    """
+    options = []
+    if here.type_name != there.type_name:
+        options.append(f"AS {here.type_name}")
+    if here.increment != there.increment:
+        options.append(f"INCREMENT BY {here.increment}")
+    bounds, former = (here.minimum, here.maximum), (there.minimum, there.maximum)
+    if options or bounds != former:
+        # Said in full: what is not said may follow the type and the direction, or may not.
+        options.append(f"MINVALUE {here.minimum} MAXVALUE {here.maximum}")
+    if here.minimum > there.minimum or here.maximum < there.maximum:
+        # The server refuses bounds that leave out where it starts or stands.
+        options.append(f"START WITH {here.start} RESTART")
+    if here.cycle != there.cycle:
+        options.append("CYCLE" if here.cycle else "NO CYCLE")
+    return f"ALTER SEQUENCE {qualified(there.name)} {' '.join(options)};" if options else ""

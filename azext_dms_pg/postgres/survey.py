@@ -132,6 +132,8 @@ class Sequence:
     owner: tuple[Name, str] | None
     identity: bool
     used_by: tuple[Name, ...]
+    type_name: str
+    start: int
     increment: int
     minimum: int
     maximum: int

@@ -15,6 +15,8 @@ CREATE TYPE color AS ENUM ('red', 'blue');
 CREATE TABLE "T %" (id int PRIMARY KEY, v text, c color, n int NOT NULL, only_here int);
 CREATE TABLE part (id int NOT NULL, y int NOT NULL) PARTITION BY RANGE (y);
 CREATE TABLE part_1 PARTITION OF part (PRIMARY KEY (y)) FOR VALUES FROM (0) TO (10);
+CREATE SEQUENCE "S %" AS integer;
+CREATE TABLE counted (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
 INSERT INTO "T %" VALUES (1, 'v', 'red', 1);
 """
 TABLE = 'ALTER TABLE public."T %"'
@@ -107,6 +109,32 @@ CASES: dict[str, tuple[str, list[str] | None]] = {
             f"{TABLE} ADD COLUMN s public.size[];",
         ],
     ),
+    "a sequence with more room": (
+        'ALTER SEQUENCE "S %" AS bigint; SELECT setval(\'"S %"\', 5000000000)',
+        [
+            'ALTER SEQUENCE public."S %" AS bigint MINVALUE 1 MAXVALUE 9223372036854775807;',
+        ],
+    ),
+    "a sequence that turns": (
+        'ALTER SEQUENCE "S %" INCREMENT -2 MINVALUE -9 MAXVALUE -1 START -1 RESTART CYCLE',
+        [
+            (
+                'ALTER SEQUENCE public."S %" INCREMENT BY -2 MINVALUE -9 MAXVALUE -1'
+                " START WITH -1 RESTART CYCLE;"
+            )
+        ],
+    ),
+    "a sequence of an identity": (
+        "ALTER TABLE counted ALTER id TYPE bigint",
+        [
+            (
+                "ALTER SEQUENCE public.counted_id_seq AS bigint MINVALUE 1"
+                " MAXVALUE 9223372036854775807;"
+            ),
+            "ALTER TABLE public.counted ALTER COLUMN id TYPE bigint;",
+        ],
+    ),
+    "a sequence elsewhere": ("SELECT setval('\"S %\"', 7)", []),
     "a column of a partitioned table": (
         "ALTER TABLE part ADD COLUMN t text",
         ["ALTER TABLE public.part ADD COLUMN t text;"],

@@ -302,9 +302,11 @@ def test_a_sequence_beyond_its_bounds(mover: Mover, source: Database, target: Da
         database.run('CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA "S %"')
     source.run(
         'CREATE SEQUENCE "S %"."low %" MINVALUE -9 START -5;'
-        "CREATE SEQUENCE high AS bigint; SELECT setval('high', 99999)"
+        "CREATE SEQUENCE high AS bigint; SELECT setval('high', 99999);"
+        "CREATE SEQUENCE down INCREMENT -1 MINVALUE -3 MAXVALUE 3 CYCLE; SELECT setval('down', -3)"
     )
     target.run('CREATE SEQUENCE "S %"."low %"; CREATE SEQUENCE high AS smallint')
+    target.run("CREATE SEQUENCE down")
     task = mover.start(source, target)
     task.ready()
     task.cutover()
@@ -325,3 +327,8 @@ def test_a_sequence_beyond_its_bounds(mover: Mover, source: Database, target: Da
         for database in (source, target)
     ]
     assert states == [[(-5, False), (99999, True)]] * 2
+    after = [
+        database.run("SELECT nextval('\"S %\".\"low %\"'), nextval('high'), nextval('down')")
+        for database in (source, target)
+    ]
+    assert after == [[(-5, 100000, 3)]] * 2

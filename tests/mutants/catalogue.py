@@ -157,6 +157,13 @@ MUTANTS = (
         "test_tables.py::test_identity_generated_serial_and_dropped_columns",
     ),
     Mutant(
+        18,
+        "engine/drift/statements.py",
+        'text = alter_sequence(here, there) if here and there else ""',
+        'text = ""',
+        "test_drift.py::test_names_the_statement_that_mends_it",
+    ),
+    Mutant(
         19,
         "engine/stream/assembler.py",
         "if changes and (changes >= limits.changes or",

@@ -6,18 +6,21 @@ counts, so they are read once, at the end.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres.boundary import translated
-from azext_dms_pg.postgres.quoting import qualified
+from azext_dms_pg.postgres.catalog import survey
+from azext_dms_pg.postgres.quoting import alter_sequence, qualified
 
 if TYPE_CHECKING:
     import psycopg
 
     from azext_dms_pg.engine.values import Plan, SequenceRoute
+    from azext_dms_pg.postgres.survey import Survey
 
 # Sequences read in one statement; each is opened like a table.
 _CHUNK = 500
@@ -39,7 +42,7 @@ def copy_sequences(
     :raises MigrationError: code ``SequenceOutOfRange``: some cannot stand where the source's do;
         none was set.
     """
-    refused: list[tuple[str, str]] = []
+    refused: list[tuple[SequenceRoute, int]] = []
     with target.transaction():
         for start in range(0, len(plan.sequences), _CHUNK):
             chunk = plan.sequences[start : start + _CHUNK]
@@ -49,8 +52,25 @@ def copy_sequences(
                 refused += _beyond_bounds(target, chunk, states)
                 if not refused:
                     _write(target, chunk, states, margin)
-        if refused:
-            raise _out_of_range(refused)
+    if refused:
+        with translated("source", "reading the catalogue"):
+            here = survey(source)
+        with translated("target", "reading the catalogue"):
+            there = survey(target)
+        raise _out_of_range([_explained(route, last, here, there) for route, last in refused])
+
+
+def _explained(route: SequenceRoute, last: int, here: Survey, there: Survey) -> tuple[str, str]:
+    """What is wrong, and the statement that mends it."""
+    ours = here.sequence_by_name[route.source]
+    theirs = there.sequence_by_name[route.target]
+    words = (
+        f"{ours.name} stands at {last} on the source, {theirs.name} runs from {theirs.minimum} to "
+        f"{theirs.maximum} on the target"
+    )
+    # With the source's own bounds: the next numbers need room too. Before version 10 they are not
+    # known; there the sequence gets all there is.
+    return words, alter_sequence(replace(ours, minimum=min(ours.minimum, last)), theirs)
 
 
 def _out_of_range(refused: list[tuple[str, str]]) -> MigrationError:
@@ -96,24 +116,14 @@ def _wanted(chunk: tuple[SequenceRoute, ...], states: list[State]) -> sql.Compos
 
 def _beyond_bounds(
     target: psycopg.Connection[Any], chunk: tuple[SequenceRoute, ...], states: list[State]
-) -> list[tuple[str, str]]:
-    """Each that cannot take its value: what is wrong, and the statement that mends it."""
+) -> list[tuple[SequenceRoute, int]]:
+    """Each that cannot take its value, which is that of the source."""
     rows = target.execute(
-        sql.SQL("SELECT v.number, v.last, s.seqmin, s.seqmax")
+        sql.SQL("SELECT v.number, v.last")
         + _wanted(chunk, states)
         + sql.SQL(" WHERE v.last NOT BETWEEN s.seqmin AND s.seqmax ORDER BY v.number")
     ).fetchall()
-    found = []
-    for number, last, lowest, highest in rows:
-        here, there = chunk[number].source, chunk[number].target
-        words = (
-            f"{here} stands at {last} on the source, {there} runs from {lowest} to {highest} on "
-            "the target"
-        )
-        # bigint: wider bounds may not fit the sequence's present type.
-        room = f"AS bigint MINVALUE {min(last, lowest)} MAXVALUE {max(last, highest)}"
-        found.append((words, f"ALTER SEQUENCE {qualified(there)} {room};"))
-    return found
+    return [(chunk[number], last) for number, last in rows]
 
 
 def _write(

@@ -17,7 +17,7 @@ from azext_dms_pg.engine.drift.renaming import renamings
 from azext_dms_pg.engine.drift.types import type_steps
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
-from azext_dms_pg.postgres.quoting import qualified
+from azext_dms_pg.postgres.quoting import alter_sequence, qualified
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # While somebody changes a schema all the time, the last reading has to do; the next one comes soon.
 _READ_AGAIN = 5
+# Before, no catalogue says how a sequence counts.
+_SEQUENCES_ARE_TOLD = 100000
 
 Pair: TypeAlias = "tuple[Begun, Relation, Relation | None]"
 """A table of the beginning, what it is on the source now, and its target's."""
@@ -139,7 +141,7 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
     def add(root: Name | None, item: MissingStatement) -> None:
         found.setdefault((root, item.reason), item)
 
-    for item in _of_types(both, plan, pairs):
+    for item in (*_of_types(both, plan, pairs), *_of_sequences(both, plan)):
         add(None, item)
     # A partition made since knows nothing of the values that older rows hold: it comes last.
     for begun, relation, goal in sorted(pairs, key=lambda pair: pair[0].oid not in plan.loaded):
@@ -169,6 +171,18 @@ def _of_types(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[M
         yield MissingStatement(None, text, reason, urgent=False)
     for text, reason in domain_steps(both.here, both.there, used, common):
         yield MissingStatement(None, text, reason, urgent=False, loosens=True)
+
+
+def _of_sequences(both: Catalogues, plan: Plan) -> Iterator[MissingStatement]:
+    if both.source.server.version < _SEQUENCES_ARE_TOLD:
+        return
+    for route in plan.sequences:
+        here = both.source.sequence_by_name.get(route.source)
+        there = both.target.sequence_by_name.get(route.target)
+        text = alter_sequence(here, there) if here and there else ""
+        if text:
+            reason = f"sequence {route.source} counts otherwise on the source"
+            yield MissingStatement(None, text, reason, urgent=False)
 
 
 def _pairs(both: Catalogues, plan: Plan) -> Iterator[Pair]:

@@ -413,6 +413,8 @@ select c.oid,
               where u.classid = 'pg_attrdef'::regclass
                 and u.refclassid = 'pg_class'::regclass
                 and u.refobjid = c.oid) as used_by,
+       format_type(s.seqtypid, null) as type_name, s.seqstart as start,   -- since 10
+       'bigint' as type_name, 1::int8 as start,                      -- until 9
        s.seqincrement as increment, s.seqmin as minimum, s.seqmax as maximum, s.seqcycle as cycle, -- since 10
        1::int8 as increment, 1::int8 as minimum, 9223372036854775807::int8 as maximum, false as cycle, -- until 9
        has_sequence_privilege(c.oid, 'SELECT') as may_select,

@@ -244,6 +244,8 @@ select md5(concat_ws(' ',
             from pg_enum e),
          (select sum(hashtext(concat_ws(' ', i.inhrelid, i.inhparent, i.xmin))::int8)
             from pg_inherits i),
+         (select sum(hashtext(concat_ws(' ', q.seqrelid, q.seqtypid, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle))::int8) -- since 10
+            from pg_sequence q join pg_class c on c.oid = q.seqrelid where c.relpersistence <> 't'), -- since 10
          (select sum(hashtext(concat_ws(' ', p.oid, p.xmin))::int8) from pg_publication p), -- since 10
          (select sum(hashtext(concat_ws(' ', r.oid, r.xmin))::int8) from pg_publication_rel r), -- since 10
          (select sum(hashtext(concat_ws(' ', n.oid, n.nspname))::int8)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from azext_dms_pg.postgres.relations import Name
 
 
+_CHECK = "23514"
+
+
 class SchemaDriftError(MigrationError):
     """The source's table no longer fits the target's (hazard 23).
 
@@ -57,6 +60,11 @@ class Refusal:
     column: str
     constraint: str
     domain: str
+
+    @property
+    def is_unplaced(self) -> bool:
+        """Whether no partition took the row: a CHECK that refuses would have been named."""
+        return self.sqlstate == _CHECK and not self.constraint and not self.domain
 
 
 class ApplyError(MigrationError):

@@ -68,11 +68,12 @@ class Mending:
         refusal = error.refusal if isinstance(error, ApplyError) else None
         strict = isinstance(error, TargetBehindError) or refusal is not None
         refused = Refused(self._plan, refusal) if refusal is not None else None
+        unplaced = refusal is not None and refusal.is_unplaced
 
         def lacking() -> list[MissingStatement]:
             found = [
                 item
-                for item in self._looking.missing(source, target, self._plan)
+                for item in self._looking.missing(source, target, self._plan, unplaced=unplaced)
                 if item.statement not in accepted or not (strict or item.loosens)
             ]
             known = {item.statement for item in found}

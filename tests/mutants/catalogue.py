@@ -213,6 +213,13 @@ MUTANTS = (
         "test_ddl.py::test_pauses_with_the_statement_and_goes_on",
     ),
     Mutant(
+        23,
+        "engine/drift/looking.py",
+        "            found += missing_partitions(now, there, memory, refused=unplaced)\n",
+        "",
+        "test_new_partitions.py::test_a_partition_without_rows_is_missed_too",
+    ),
+    Mutant(
         28,
         "engine/drift/proof.py",
         'why = "its file was written anew" if files[oid] != loaded.file else ""',

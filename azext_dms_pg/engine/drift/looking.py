@@ -25,6 +25,7 @@ from azext_dms_pg.engine.drift.membership import (
     detached_yet_followed,
     refreshed,
 )
+from azext_dms_pg.engine.drift.partitions import missing_partitions
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import MissingStatement, drift, fingerprint
 from azext_dms_pg.engine.faults import BeyondMendingError
@@ -147,16 +148,29 @@ class Looking:
         return missing
 
     def missing(
-        self, source: Session, target: Session, plan: Plan, accepted: Collection[str] = ()
+        self,
+        source: Session,
+        target: Session,
+        plan: Plan,
+        accepted: Collection[str] = (),
+        *,
+        unplaced: bool = False,
     ) -> list[MissingStatement]:
-        """What the target lacks of the source's schema, or has left of what the source dropped."""
+        """What the target lacks of the source's schema, or has left of what the source dropped.
+
+        :param unplaced: no partition of the target took a row.
+        """
         found = [item for item in drift(source, target, plan) if item.statement not in accepted]
-        membership = self._memory(target).membership
-        if membership.places:
+        memory = self._memory(target)
+        if memory.membership.places or memory.empty_roots:
             with translated("source", "looking at the tables again"):
                 now = survey(source)
-            found += leftovers(now, target, membership)
-        return found
+            with translated("target", "looking at the tables again"):
+                there = survey(target)
+            found += leftovers(now, target, memory.membership)
+            found += missing_partitions(now, there, memory, refused=unplaced)
+        # A schema may be missed for several things in it.
+        return list({item.statement: item for item in found}.values())
 
     def check_publication(self, source: Session, target: Session) -> None:
         """:raises BeyondMendingError: it is not as it was made."""

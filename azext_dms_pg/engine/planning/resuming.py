@@ -115,6 +115,18 @@ def newcomers(source: Survey, memory: Memory) -> tuple[tuple[Relation, Name], ..
     return tuple(leaf for leaf in leaves if leaf[0].oid not in (memory.loaded or begun))
 
 
+def partitions_now(source: Survey, memory: Memory) -> tuple[Relation, ...]:
+    """All partitions below tables that are migrated whole, partitioned ones before theirs."""
+    begun = {table.oid: table for table in memory.tables}
+    roots = set(_roots(source, memory, begun).values())
+    found = [
+        relation
+        for relation in source.relations
+        if relation.persistence == "p" and not roots.isdisjoint(relation.ancestors)
+    ]
+    return tuple(sorted(found, key=lambda relation: (len(relation.ancestors), relation.name)))
+
+
 def _standing(target: Survey, memory: Memory) -> Standing:
     there = {relation.oid: relation for relation in target.relations}
     goals = {table.oid: there[table.goal] for table in memory.tables if table.goal in there}

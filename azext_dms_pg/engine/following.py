@@ -109,6 +109,8 @@ class Following:
                 self._looking.check_publication(source, target)
             raise
         except MigrationError as error:
+            # Before the wait, which may be long: whoever asked for one is waiting, too.
+            self._comparison.abandon()
             if not self._mending.wait(error, source, target):
                 raise
             return False

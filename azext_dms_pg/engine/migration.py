@@ -36,6 +36,7 @@ from azext_dms_pg.engine.planning.resuming import resume_plan
 from azext_dms_pg.engine.preflight import preflight
 from azext_dms_pg.engine.preflight.probe import probe
 from azext_dms_pg.engine.schema_copy import copy_schema
+from azext_dms_pg.engine.verify.comparison import lay_back
 from azext_dms_pg.errors import (
     ConflictError,
     DmsPgError,
@@ -93,6 +94,7 @@ class Migration:
         lookout = self._lookout = Lookout(self._job, self._journal, self._requests)
         try:
             self._requests.check()
+            lay_back(self._requests)  # an earlier worker's, which nobody reads for any more
             self._persist()
         except Interrupted:
             if self._requests.wanted() == "cancel":

@@ -69,6 +69,16 @@ def post_comparison(store: Store, task: str, ordinal: int, options: dict[str, An
         return int(cursor.lastrowid or 0)
 
 
+def withdraw(store: Store, identity: int, error: str) -> bool:
+    """Take back what no worker has begun; False when one has meanwhile."""
+    with store.transaction() as connection:
+        cursor = connection.execute(
+            "UPDATE command SET state = ?, error = ? WHERE id = ? AND state = ?",
+            (CommandState.FAILED.value, error, identity, CommandState.ACCEPTED.value),
+        )
+        return cursor.rowcount == 1
+
+
 def command(store: Store, identity: int) -> CommandRecord | None:
     """That command; None when its task was deleted."""
     rows = store.query("SELECT * FROM command WHERE id = ?", (identity,))

@@ -155,6 +155,56 @@ def test_before_the_load_has_ended_it_says_so(
         _compare(task)
 
 
+DRIFT = "ALTER TABLE u ALTER n TYPE numeric; INSERT INTO u VALUES (9001, 1)"
+
+
+@pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
+def test_is_refused_in_words_while_the_task_waits(
+    mover: Mover, source: Database, target: Database, plugin: str
+) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(DATA)
+    task = mover.start(source, target, source_settings={"plugin": plugin})
+    task.ready()
+    source.run(DRIFT)
+    task.until(lambda: "by itself: " in task.problem(), "a pause with a statement")
+    with pytest.raises(ConflictError, match="cannot be compared now") as caught:
+        _compare(task)
+    assert caught.value.action.endswith("ALTER TABLE public.u ALTER COLUMN n TYPE numeric;")
+    target.run("ALTER TABLE u ALTER n TYPE numeric")
+    task.settle()
+    if plugin == "pgoutput":
+        assert _compare(task)["public.u"]["equal"]
+    task.finish()
+
+
+def test_one_under_way_is_not_forgotten_when_the_servers_are_tried_again(
+    ready: Task, source: Database, target: Database
+) -> None:
+    """Its snapshots are held by a session that waits; nobody would look at what it reads."""
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            _compare(ready)
+            answers.append("compared")
+        except ConflictError as error:
+            answers.append(error.message)
+
+    with target.connect(autocommit=False) as lock:
+        lock.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        asking = threading.Thread(target=ask)
+        asking.start()
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%t%'"
+        ready.until(lambda: target.run(waits) != [], "the comparison at its first table")
+        source.run(DRIFT)  # to look at it, the worker needs the same lock
+        asking.join(PATIENCE)
+        assert not asking.is_alive()
+    assert "cannot be compared now" in answers[0]
+    ready.cancel()
+
+
 def test_the_cutover_compares_contents_on_request(
     mover: Mover, source: Database, target: Database
 ) -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from azext_dms_pg.state.records import DatabaseRecord, TaskRecord
 
 _POLL_SECONDS = 0.2
+# A worker that applies changes takes a comparison up at once; one that does not, for as long as
+# something is in its way, not at all.
+_PROMPT_SECONDS = 3.0
+_PATIENCE_SECONDS = 60.0
 _STREAMING = {MigrationState.RUNNING, MigrationState.READY_TO_COMPLETE}
 
 #: What a result speaks of: one moment agreed on by both sides, or whatever was there when read.
@@ -57,6 +61,7 @@ def compare(
 
 def _ask_worker(tree: Tree, task: TaskRecord, database: DatabaseRecord, limit: int) -> None:
     identity = mailbox.post_comparison(tree.store, task.id, database.ordinal, {"limit": limit})
+    began = time.monotonic()
     while True:
         command = mailbox.command(tree.store, identity)
         if command is None or not tree.is_worked_on(task):
@@ -72,7 +77,34 @@ def _ask_worker(tree: Tree, task: TaskRecord, database: DatabaseRecord, limit: i
                 f"Database {database.name!r} could not be compared. {command.error}",
                 code="ComparisonFailed",
             )
+        if command.state is CommandState.ACCEPTED:
+            refusal = _refusal(tree, task, database, time.monotonic() - began)
+            if refusal is not None and mailbox.withdraw(tree.store, identity, refusal.message):
+                raise refusal
         time.sleep(_POLL_SECONDS)
+
+
+def _refusal(
+    tree: Tree, task: TaskRecord, database: DatabaseRecord, waited: float
+) -> ConflictError | None:
+    """Why nobody takes the comparison up; None as long as somebody may."""
+    snapshot, _ = tree.snapshot(task)
+    now = snapshot.databases[database.ordinal]
+    doing = f"it is {now.state} ({now.activity.rstrip('.') or 'nothing is known of it yet'})"
+    why, action = "", "Compare again when it applies changes, or after its cutover."
+    if now.state not in _STREAMING:
+        why = doing
+    elif now.problem and waited > _PROMPT_SECONDS:
+        # The action comes last: it may end in a statement to be copied.
+        why = f"changes are not being applied. {now.problem.rstrip('.')}"
+        action = f"Compare again when it has gone on. {now.action}".rstrip()
+    elif waited > _PATIENCE_SECONDS:
+        why = f"its worker has not come to it within {_PATIENCE_SECONDS:.0f} seconds; {doing}"
+    if not why:
+        return None
+    return ConflictError(
+        f"Database {now.name!r} cannot be compared now: {why}.", action, code="ComparisonRefused"
+    )
 
 
 def _read_here(

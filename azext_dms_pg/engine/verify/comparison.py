@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.2
 
 
+def lay_back(requests: Requests) -> None:
+    """Nobody works on the comparison that was wanted: whoever waits for it is to know."""
+    command = requests.comparison()
+    if command is not None and command.state is CommandState.RUNNING:
+        requests.set_cutover(command, CommandState.ACCEPTED)
+
+
 class Comparison:
     """At most one comparison at a time."""
 
@@ -68,6 +75,7 @@ class Comparison:
             if self._requests.cutover() is not None:
                 self._answer(stopped())
         self._comparing = None
+        lay_back(self._requests)
 
     def _finish_if_done(self, comparing: Comparing) -> None:
         try:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DRIFT_POLL_SECONDS = 2.0
 _LONGEST_PUZZLE_SECONDS = 30.0
+_WAITING = "waiting for the target to get the source's schema"
 
 Session = psycopg.Connection[Any]
 
@@ -88,16 +89,21 @@ class Mending:
         doubtful = suspects(source, target, self._plan) if missing else {}
         if missing:
             # A cutover that is asked for now could not end before the target has them.
-            self._journal.not_ready("waiting for the target to get the source's schema")
+            self._journal.not_ready(_WAITING)
+        told = ""
         while missing:
             self._board.flush()
+            if told != (told := _script(missing)):
+                # Also behind a cutover's request: it says what it was about to do until then.
+                self._journal.activity(f"{_WAITING}: {told}")
             self._journal.problem(
                 _told(error, missing) + _warned(doubtful),
-                "Run on the target, then the task goes on by itself: " + _script(missing),
+                "Run on the target, then the task goes on by itself: " + told,
             )
             self._requests.sleep(_DRIFT_POLL_SECONDS)
             missing = lacking()
         self._journal.problem("", "")
+        self._journal.activity("the target was mended; going on")
         return True
 
     def _is_outdated(self, source: Session, target: Session) -> bool:

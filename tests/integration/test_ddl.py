@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from azext_dms_pg.cli.tables import task_output
 from tests.support.asleep import asleep, ends_equal, wake
 from tests.support.databases import Database
 from tests.support.migrate import Mover, Task
@@ -115,6 +116,26 @@ def test_survives_a_restart_while_paused(mover: Mover, source: Database, target:
     target.run(_paused(task))
     task.ready()
     task.finish()
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text
+
+
+def test_found_behind_a_cutover_that_was_asked_for(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run('ALTER TABLE "The Table" DROP COLUMN n')
+    task.cutover()
+    statement = _paused(task)
+    task.until(lambda: statement in task.database()["activity"], "the statement as the activity")
+    shown = task_output(task.show()["output"])
+    assert any(statement in str(value) for row in shown for value in row.values())
+    target.run(statement)
+    task.reach("COMPLETE")
     report = task.compare(catalogue_before=None)
     assert report.clean, report.text
 

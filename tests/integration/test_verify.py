@@ -266,6 +266,8 @@ CREATE SEQUENCE "down %" INCREMENT -3 MINVALUE -100 MAXVALUE -1;
 CREATE SEQUENCE turns MAXVALUE 5 CYCLE;
 CREATE SEQUENCE ends;
 CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, s bigserial);
+CREATE SEQUENCE lowest INCREMENT -1 MINVALUE -9223372036854775808 MAXVALUE -1
+    START -9223372036854775808;
 """
 
 
@@ -274,7 +276,7 @@ def test_sequences(source: Database, target: Database, margin: int) -> None:
     source.run(
         SEQUENCES + "SELECT nextval('\"down %\"'), nextval('\"down %\"');"
         "SELECT nextval('turns') FROM generate_series(1, 7);"
-        "SELECT setval('ends', 9223372036854775807);"
+        "SELECT setval('ends', 9223372036854775807); SELECT nextval('lowest');"
         "INSERT INTO t SELECT FROM generate_series(1, 9); SELECT setval('t_s_seq', 5000000000)"
     )
     # On the target the identity's sequence happens to be called something else.
@@ -284,13 +286,14 @@ def test_sequences(source: Database, target: Database, margin: int) -> None:
             copy_sequences(here, there, planned(source, target), margin)
     states = {
         name: target.run(f'SELECT last_value, is_called FROM "{name}"')[0]
-        for name in ("fresh", "down %", "turns", "ends", "other", "t_s_seq")
+        for name in ("fresh", "down %", "turns", "ends", "lowest", "other", "t_s_seq")
     }
     assert states == {
         "fresh": (7 + margin, False),
         "down %": (-4 - margin, True),
         "turns": (min(2 + margin, 5), True),
         "ends": (9223372036854775807, True),
+        "lowest": (-9223372036854775808, True),
         "other": (9 + margin, True),
         "t_s_seq": (5000000000 + margin, True),
     }

@@ -100,7 +100,7 @@ def _read(source: psycopg.Connection[Any], chunk: tuple[SequenceRoute, ...]) -> 
 def _wanted(chunk: tuple[SequenceRoute, ...], states: list[State]) -> sql.Composed:
     """``FROM``: the target's sequences with the values they are to have, and their bounds."""
     rows = sql.SQL(", ").join(
-        sql.SQL("({}, {}::text::regclass, {}::int8, {}::bool)").format(
+        sql.SQL("({}, {}::text::regclass, ({})::int8, {}::bool)").format(
             sql.Literal(number),
             sql.Literal(qualified(route.target)),
             sql.Literal(last),

@@ -36,8 +36,8 @@ def on_target(database: str, message: str) -> Leftover:
     return Leftover(
         "target",
         message,
-        f"Mend that and cancel the task again. Or, in database {database!r} of the target, read and "
-        "run the statements kept in "
+        f"Mend that and cancel the task again. Or, in database {database!r} of the target, read "
+        "and run the statements kept in "
         "dms_pg.deferred (create_sql), empty the tables in dms_pg.filled_table, then DROP TABLE "
         "dms_pg.deferred, dms_pg.loaded_part, dms_pg.filled_table, dms_pg.migration; DROP SCHEMA "
         "dms_pg. Or delete and create that database anew.",

@@ -31,6 +31,7 @@ from azext_dms_pg.postgres.survey import (
     Slot,
     Survey,
     Trigger,
+    UncheckedDomain,
 )
 from azext_dms_pg.postgres.trust import doubts
 
@@ -130,6 +131,15 @@ class _Reader:
             ),
             prepared_transactions=tuple(
                 PreparedTransaction(*row) for row in self._rows("prepared_transactions")
+            ),
+            unchecked_domains=tuple(
+                UncheckedDomain(
+                    Name(row.schema, row.name),
+                    row.constraint_name,
+                    row.definition,
+                    frozenset(names[oid] for oid in row.relations if oid in names),
+                )
+                for row in self._named("unchecked_domains")
             ),
         )
 

@@ -161,6 +161,16 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
+class UncheckedDomain:
+    """A domain's constraint that is NOT VALID. :param tables: with values of the domain."""
+
+    name: Name
+    constraint: str
+    definition: str
+    tables: frozenset[Name]
+
+
+@dataclass(frozen=True)
 class Trigger:
     """A user trigger.
 
@@ -302,6 +312,7 @@ class Survey:
     own_schema: OwnSchema | None
     open_transactions: tuple[OpenTransaction, ...]
     prepared_transactions: tuple[PreparedTransaction, ...]
+    unchecked_domains: tuple[UncheckedDomain, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[Name, Relation]:

@@ -154,6 +154,15 @@ CASES = [
         "CREATE TYPE e AS ENUM ('a', 'b');CREATE TABLE t (id int PRIMARY KEY, e e)",
     ),
     Case(
+        "DomainNotValid",
+        WARNING,
+        "CREATE DOMAIN d AS int; CREATE TABLE t (id int PRIMARY KEY, d d[])",
+        "CREATE DOMAIN d AS int; CREATE TABLE t (id int PRIMARY KEY, d d[]);"
+        "ALTER DOMAIN d ADD CONSTRAINT low CHECK (VALUE < 10) NOT VALID",
+        "target",
+        "public.d.low",
+    ),
+    Case(
         "EnumLabelsDiffer",
         WARNING,
         T + "CREATE TYPE e AS ENUM ('a', 'x')",

@@ -57,6 +57,17 @@ CREATE INDEX clustered ON self (up);
 ALTER TABLE self CLUSTER ON clustered;
 CREATE VIEW grouped AS SELECT b.*, count(*) FROM b GROUP BY b.id;
 CREATE TABLE excl (r int4range, EXCLUDE USING gist (r WITH &&));
+CREATE TABLE checked (id int, v int, CONSTRAINT kept CHECK (id > 0));
+ALTER TABLE checked ADD CONSTRAINT {quoted("o'ld %")} CHECK (v > 0) NOT VALID;
+COMMENT ON CONSTRAINT {quoted("o'ld %")} ON checked IS 'it''s %s {{old}}';
+ALTER TABLE checked ADD CONSTRAINT here CHECK (v <> 7) NO INHERIT NOT VALID;
+CREATE TABLE handed (id int);
+CREATE TABLE heir () INHERITS (handed);
+ALTER TABLE handed ADD CONSTRAINT down CHECK (id < 100) NOT VALID;
+ALTER TABLE heir ADD CONSTRAINT own CHECK (id > 0) NOT VALID;
+CREATE TABLE proven (id int);
+ALTER TABLE proven ADD CONSTRAINT passed CHECK (id < 1000) NOT VALID;
+CREATE TABLE kin () INHERITS (proven);
 CREATE TABLE identity (id int NOT NULL);
 CREATE UNIQUE INDEX identity_ix ON identity (id);
 ALTER TABLE identity REPLICA IDENTITY USING INDEX identity_ix;
@@ -70,6 +81,8 @@ CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM (10) TO (20);
 ALTER TABLE part_2 ADD CONSTRAINT own FOREIGN KEY (id) REFERENCES parent NOT VALID;
 CREATE TRIGGER cloned AFTER INSERT ON part FOR EACH ROW EXECUTE PROCEDURE note();
 ALTER TABLE part_2 ENABLE ALWAYS TRIGGER cloned;
+ALTER TABLE part ADD CONSTRAINT old CHECK (id > 0) NOT VALID;
+ALTER TABLE part_1 ADD CONSTRAINT own CHECK (id < 1000) NOT VALID;
 CREATE TABLE to_part (id int, y int, FOREIGN KEY (id, y) REFERENCES part);
 """,
     15: """
@@ -80,6 +93,12 @@ CREATE TABLE fine (x int, z int,
     18: """
 CREATE TABLE loose (id int REFERENCES parent NOT ENFORCED);
 ALTER TABLE part ADD CONSTRAINT later FOREIGN KEY (y) REFERENCES parent NOT VALID;
+ALTER TABLE loose ADD CONSTRAINT never CHECK (id > 0) NOT ENFORCED;
+CREATE TABLE nulls (id int, v int GENERATED ALWAYS AS IDENTITY, w int, PRIMARY KEY (id));
+ALTER TABLE nulls ADD CONSTRAINT there NOT NULL w NOT VALID;
+COMMENT ON CONSTRAINT there ON nulls IS 'once';
+ALTER TABLE part ADD p2 int;
+ALTER TABLE part ADD CONSTRAINT there NOT NULL p2 NOT VALID;
 CREATE EXTENSION btree_gist;
 CREATE TABLE temporal (id int, during tsrange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
 """,

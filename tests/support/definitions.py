@@ -7,7 +7,8 @@ from tests.support.databases import Database
 _QUERIES = {
     "constraints": """
         SELECT conrelid::regclass::text, conname, contype, pg_get_constraintdef(oid), convalidated,
-               condeferrable, condeferred, connoinherit, obj_description(oid, 'pg_constraint')
+               condeferrable, condeferred, connoinherit, conislocal, coninhcount,
+               obj_description(oid, 'pg_constraint')
           FROM pg_constraint c WHERE conrelid <> 0
            -- The server names the copies partitions inherit, each time anew.
            AND coalesce(to_jsonb(c) ->> 'conparentid', '0') = '0'

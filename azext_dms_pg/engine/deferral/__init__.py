@@ -1,10 +1,10 @@
 """Takes away on the target what would disturb the load, and brings it back exactly as it was.
 
 Foreign keys, triggers and rules are away from before the load until the cutover; indexes of
-large tables only during the load. Every definition is saved in ``dms_pg.deferred`` by the
-transaction that takes the object away, and marked there by the transaction that brings it back,
-so that a crash at any point leaves a record of what is missing (hazard 21). Every function may be
-run again.
+large tables, and constraints that are NOT VALID, only during the load. Every definition is saved
+in ``dms_pg.deferred`` by the transaction that takes the object away, and marked there by the
+transaction that brings it back, so that a crash at any point leaves a record of what
+is missing (hazard 21). Every function may be run again.
 """
 
 from __future__ import annotations

@@ -49,9 +49,12 @@ def defer(
 ) -> None:
     """Take away foreign keys, firing triggers and rules, and indexes of large tables.
 
+    And constraints that are NOT VALID: the load writes old rows, which need not satisfy them.
     Needs the bookkeeping installed. What is away already stays away.
     """
     defer_constraints(connection, plan, migration_id)
+    with translated("target", "preparing the tables"):
+        _take_away(connection, migration_id, _finder(connection, plan).unchecked())
     if settings.defer_indexes:
         # Only now: an index a foreign key relies on can't go before that key.
         large = [
@@ -118,6 +121,9 @@ class _Finder:
     def foreign_keys(self) -> list[Unit]:
         return [(self._foreign_key(row),) for row in self._rows("foreign_keys")]
 
+    def unchecked(self) -> list[Unit]:
+        return [(self._unchecked(row),) for row in self._rows("unchecked")]
+
     def triggers(self) -> list[Unit]:
         return [(self._switch(row, ledger.TRIGGER, "TRIGGER"),) for row in self._rows("triggers")]
 
@@ -155,6 +161,24 @@ class _Finder:
             create=tuple(self._text(step) for step in create),
             validate=self._text(validate) if later else None,
             columns=tuple(Listed(*column) for column in row.columns),
+        )
+
+    def _unchecked(self, row: Any) -> Deferred:
+        # Never ONLY: what children and partitions inherited goes and comes with it. The definition
+        # says itself that it is NOT VALID.
+        table = _alter(row, only=False)
+        constraint = sql.Identifier(row.name)
+        create = [
+            sql.SQL("{} ADD CONSTRAINT {} {}").format(table, constraint, sql.SQL(row.definition))
+        ]
+        if row.comment is not None:
+            create.append(_comment("CONSTRAINT", constraint, row, row.comment))
+        return Deferred(
+            kind=ledger.UNCHECKED,
+            table=Name(row.schema, row.relation),
+            name=row.name,
+            drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, constraint)),
+            create=tuple(self._text(step) for step in create),
         )
 
     def _switch(self, row: Any, kind: str, word: str) -> Deferred:

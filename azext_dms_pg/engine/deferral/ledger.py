@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Kinds, in the order they come back.
 INDEX = "index"
 CONSTRAINT = "constraint"
+UNCHECKED = "unchecked"
 FOREIGN_KEY = "foreign_key"
 TRIGGER = "trigger"
 RULE = "rule"

@@ -1,4 +1,4 @@
-"""Bringing back: indexes after the load, constraints and triggers at the cutover."""
+"""Bringing back: indexes and unchecked constraints after the load, the rest at the cutover."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ def restore_indexes(
 ) -> None:
     """Build the deferred indexes side by side, then make them constraints again.
 
+    Constraints that are NOT VALID are back before any change is applied: it is the source's own
+    rows that need not satisfy them, and a change of the schema is judged by what is there.
+
     Returns early, with what is finished kept, when ``stopping()`` becomes true.
     """
     with translated("target", "building indexes"):
@@ -44,6 +47,8 @@ def restore_indexes(
             return
         for item in ledger.pending(session, migration_id, [ledger.CONSTRAINT]):
             bring_back_or_raise(session, migration_id, item)
+        # What cannot come back stays in the ledger, and is a finding at the cutover.
+        _bring_back_unchecked(session, migration_id)
 
 
 def restore_constraints(
@@ -59,6 +64,7 @@ def restore_constraints(
     """
     findings: list[Finding] = []
     with translated("target", "restoring foreign keys and triggers"):
+        findings += _bring_back_unchecked(session, migration_id)
         crew = Crew(connection, migration_id, settings.index_jobs, "validate")
         keys = ledger.pending(session, migration_id, [ledger.FOREIGN_KEY])
         # Without the check of its rows a key is added in no time; with it, side by side.
@@ -85,6 +91,14 @@ def restore_everything(
     """Bring back all that is away, whatever phase the migration was in."""
     restore_indexes(session, connection, migration_id, settings)
     return restore_constraints(session, connection, migration_id, settings)
+
+
+def _bring_back_unchecked(session: psycopg.Connection[Any], migration_id: str) -> list[Finding]:
+    return [
+        finding
+        for batch in _batches(ledger.pending(session, migration_id, [ledger.UNCHECKED]))
+        for finding in bring_back(session, migration_id, batch)
+    ]
 
 
 def _batches(items: Iterable[Deferred]) -> Iterator[Batch]:

@@ -80,6 +80,24 @@ def enum_labels(case: Case) -> Iterator[Finding]:
         )
 
 
+def unchecked_domains(case: Case) -> Iterator[Finding]:
+    """Unlike a table's they cannot stand aside: others may use the domain meanwhile."""
+    for domain in case.target.unchecked_domains:
+        if domain.tables.isdisjoint(case.family):
+            continue
+        quoted = qualified(domain.name)
+        name = identifier(domain.constraint)
+        yield warning(
+            "DomainNotValid",
+            f"{domain.name}.{domain.constraint}",
+            f"The constraint {domain.constraint} of domain {domain.name} is NOT VALID on the "
+            "target: old rows need not satisfy it there, but the load cannot write one that does "
+            "not.",
+            f"ALTER DOMAIN {quoted} DROP CONSTRAINT {name}; -- and when the tables are loaded: "
+            f"ALTER DOMAIN {quoted} ADD CONSTRAINT {name} {domain.definition};",
+        )
+
+
 def sequences(case: Case) -> Iterator[Finding]:
     for sequence in selected_sequences(case.source, case.selection):
         if sequence_counterpart(sequence, case.target) is None:
@@ -267,6 +285,7 @@ CHECKS: tuple[Check, ...] = (
     extensions,
     partitioning_extensions,
     enum_labels,
+    unchecked_domains,
     sequences,
     sequence_ranges,
     foreign_keys_out,

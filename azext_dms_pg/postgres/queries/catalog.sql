@@ -449,6 +449,34 @@ select f.conname::text, f.conrelid, f.confrelid, f.convalidated
    and f.conparentid = 0                                            -- since 11
  order by f.conrelid, f.conname;
 
+-- name: unchecked_domains
+-- Constraints of domains that are NOT VALID, with the tables whose columns hold such values.
+with recursive made (checked, type) as (
+    select k.oid, k.contypid
+      from pg_constraint k
+     where k.contypid <> 0 and not k.convalidated
+    union
+    select m.checked, t.oid
+      from made m
+      join pg_type t on t.typbasetype = m.type
+                     or (t.typelem = m.type and t.typlen = -1)
+                     or exists (select 1 from pg_attribute a
+                                 where a.attrelid = t.typrelid and a.atttypid = m.type
+                                   and a.attnum > 0 and not a.attisdropped)
+)
+select n.nspname::text as schema,
+       d.typname::text as name,
+       k.conname::text as constraint_name,
+       pg_get_constraintdef(k.oid) as definition,
+       array(select distinct a.attrelid
+               from made m join pg_attribute a on a.atttypid = m.type
+              where m.checked = k.oid and a.attnum > 0 and not a.attisdropped) as relations
+  from pg_constraint k
+  join pg_type d on d.oid = k.contypid
+  join pg_namespace n on n.oid = d.typnamespace
+ where not k.convalidated
+ order by 1, 2, 3;
+
 -- name: triggers
 select t.tgname::text, t.tgrelid, t.tgenabled::text
   from pg_trigger t

@@ -85,6 +85,56 @@ select n.nspname::text as schema,
    and r.ev_type <> '1'
  order by 1, 2, 3;
 
+-- name: unchecked
+-- Constraints old rows need not satisfy: NOT VALID. Only those declared at the table itself; copies
+-- its children and partitions inherit come and go with them. What could not come back exactly stays
+-- in place: where such a copy was checked, declared there too, inherited twice or commented on;
+-- what a key or an identity column stands on; and what is not ours to make again.
+select n.nspname::text as schema,
+       c.relname::text as relation,
+       k.conname::text as name,
+       pg_get_constraintdef(k.oid) as definition,
+       obj_description(k.oid, 'pg_constraint') as comment
+  from pg_constraint k
+  join pg_class c on c.oid = k.conrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where k.conrelid = any(%(family)s)
+   and k.contype in ('c', 'n')
+   and not k.convalidated
+   and k.conenforced                                                -- since 18
+   and k.conislocal
+   and k.coninhcount = 0
+   and pg_has_role(c.relowner, 'USAGE')
+   and not (k.contype = 'n' and exists (
+           select 1
+             from pg_attribute a
+             left join pg_index i on i.indrelid = a.attrelid and a.attnum = any(i.indkey)
+            where a.attrelid = k.conrelid
+              and a.attnum = k.conkey[1]
+              and (i.indisprimary or i.indisreplident
+                   or a.attidentity <> ''                           -- since 10
+                  )))
+   and not exists (
+           with recursive below (oid) as (
+               select i.inhrelid from pg_inherits i where i.inhparent = k.conrelid
+               union
+               select i.inhrelid from below b join pg_inherits i on i.inhparent = b.oid
+           )
+           select 1
+             from below b
+             join pg_constraint o on o.conrelid = b.oid and o.contype = k.contype
+            where not k.connoinherit
+              and case k.contype
+                  when 'n' then (select a.attname from pg_attribute a
+                                  where a.attrelid = o.conrelid and a.attnum = o.conkey[1])
+                              = (select a.attname from pg_attribute a
+                                  where a.attrelid = k.conrelid and a.attnum = k.conkey[1])
+                  else o.conname = k.conname
+                  end
+              and (o.conname <> k.conname or o.convalidated or o.conislocal or o.coninhcount <> 1
+                   or obj_description(o.oid, 'pg_constraint') is not null))
+ order by 1, 2, 3;
+
 -- name: indexes
 -- Only those that can be made again exactly as they are; whatever is unusual stays in place:
 -- partitions, indexes that cluster a table or are its replica identity, that have a tablespace

@@ -276,3 +276,28 @@ def test_a_column_that_came_since_and_has_another_type_now(
     task.reach("COMPLETE")
     report = task.compare(catalogue_before=None)
     assert report.clean, report.text
+
+
+def test_a_key_taken_away_ends_in_words(mover: Mover, source: Database, target: Database) -> None:
+    """Both catalogues differ then, but no statement on the target brings back what was not sent."""
+    task = _moving(mover, source, target)
+    source.run("ALTER TABLE moving REPLICA IDENTITY DEFAULT")
+    source.run("BEGIN; ALTER TABLE moving DROP CONSTRAINT moving_pkey; DELETE FROM moving; COMMIT")
+    task.reach("FAILED")
+    said = str(task.show()["errors"])
+    assert "without writing what identifies it" in said
+    assert "this change cannot be carried" in said
+    assert BY_ITSELF not in task.problem()
+
+
+def _moving(mover: Mover, source: Database, target: Database) -> Task:
+    for database in (source, target):
+        database.run(
+            "CREATE TABLE moving (id int PRIMARY KEY, i int NOT NULL, j int NOT NULL);"
+            "CREATE UNIQUE INDEX moving_i ON moving (i); CREATE UNIQUE INDEX moving_j ON moving (j);"
+            "ALTER TABLE moving REPLICA IDENTITY USING INDEX moving_i"
+        )
+    source.run("INSERT INTO moving SELECT i, i, i FROM generate_series(1, 9) i")
+    task = mover.start(source, target, source_settings={"plugin": "test_decoding"})
+    task.ready()
+    return task

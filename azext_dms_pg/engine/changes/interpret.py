@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from azext_dms_pg.engine.changes.batch import Change
 from azext_dms_pg.engine.changes.layout import Effect, Layout, Matching, Operation
-from azext_dms_pg.engine.faults import ApplyError
+from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.postgres.changes import UNCHANGED, Fields
 
 
@@ -19,7 +19,7 @@ def make_change(
     :param old: fields of the layout's columns before the change, as far as the source wrote them.
     :param new: fields after the change; None for a DELETE.
     :param old_is_key: ``old`` has values in key columns only.
-    :raises ApplyError: the source did not write what identifies the row.
+    :raises BeyondMendingError: the source did not write what identifies the row.
     """
     codec = layout.codec
     if new is not None and old is not None:
@@ -74,11 +74,11 @@ def _whole(layout: Layout, old: Fields | None, new: Fields | None, *, insert: bo
     return layout.effects[Operation.UPDATE], before, codec.row(codec.values(new))
 
 
-def _unidentified(layout: Layout) -> ApplyError:
-    return ApplyError(
+def _unidentified(layout: Layout) -> BeyondMendingError:
+    return BeyondMendingError(
         f"The source changed a row of {layout.label} without writing what identifies it: the "
         "table has no primary key and no full replica identity.",
         f"On the source run ALTER TABLE {layout.relation.name} REPLICA IDENTITY FULL, then cancel "
         "and begin anew: this change cannot be carried.",
-        label=layout.label,
+        code="ApplyFailed",
     )

@@ -11,8 +11,11 @@ import psycopg
 
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.refusal import Refused
-from azext_dms_pg.engine.faults import ApplyError, SchemaDriftError
+from azext_dms_pg.engine.faults import ApplyError, BeyondMendingError, SchemaDriftError
+from azext_dms_pg.engine.planning.plan import TEST_DECODING
 from azext_dms_pg.errors import MigrationError
+from azext_dms_pg.postgres.boundary import translated
+from azext_dms_pg.postgres.catalog import survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +65,11 @@ class Mending:
         """Wait, with the missing statements in the journal, until the target has them.
 
         False when no difference between the catalogues explains the error.
+
+        :raises BeyondMendingError: a difference explains it that no statement mends.
         """
+        if self._plan.plugin == TEST_DECODING and isinstance(error, ApplyError):
+            self._check_identity(error, source)
         # What was accepted at the beginning is no reason to pause, unless the stream stops at it;
         # what the target had to refuse rows of its own, only if it has refused this one.
         accepted = self._plan.accepted
@@ -105,6 +112,23 @@ class Mending:
         self._journal.problem("", "")
         self._journal.activity("the target was mended; going on")
         return True
+
+    def _check_identity(self, error: ApplyError, source: Session) -> None:
+        """Which row was meant is told by the replica identity, and that it moved only pgoutput."""
+        if error.sqlstate is not None:
+            return  # the target has refused a row: it was found
+        with translated("source", "reading the catalogue"):
+            now = {each.oid: each.identity_numbers for each in survey(source).relations}
+        for table in self._plan.begun:
+            if table.label == error.label and now.get(table.oid, table.identity) != table.identity:
+                raise BeyondMendingError(
+                    f"The replica identity of {table.label} was changed on the source since the "
+                    "migration began, and test_decoding does not tell that: which rows a change "
+                    f"is about cannot be known. {error.message}",
+                    "Cancel the task and begin anew; change replica identities before or after a "
+                    "migration.",
+                    code="IdentityChanged",
+                ) from error
 
     def _is_outdated(self, source: Session, target: Session) -> bool:
         """Whether names on the target have changed since the plan: another table was asked."""

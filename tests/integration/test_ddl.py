@@ -290,11 +290,25 @@ def test_a_key_taken_away_ends_in_words(mover: Mover, source: Database, target: 
     assert BY_ITSELF not in task.problem()
 
 
+def test_an_identity_that_moved_ends_in_words(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """test_decoding writes the columns of the new one and says nothing of it."""
+    task = _moving(mover, source, target)
+    source.run("ALTER TABLE moving REPLICA IDENTITY USING INDEX moving_j")
+    source.run("UPDATE moving SET i = i + 100 WHERE id = 3")
+    task.reach("FAILED")
+    said = str(task.show()["errors"])
+    assert "The replica identity of public.moving was changed" in said
+    assert "Somebody else" not in said
+
+
 def _moving(mover: Mover, source: Database, target: Database) -> Task:
     for database in (source, target):
         database.run(
             "CREATE TABLE moving (id int PRIMARY KEY, i int NOT NULL, j int NOT NULL);"
-            "CREATE UNIQUE INDEX moving_i ON moving (i); CREATE UNIQUE INDEX moving_j ON moving (j);"
+            "CREATE UNIQUE INDEX moving_i ON moving (i);"
+            "CREATE UNIQUE INDEX moving_j ON moving (j);"
             "ALTER TABLE moving REPLICA IDENTITY USING INDEX moving_i"
         )
     source.run("INSERT INTO moving SELECT i, i, i FROM generate_series(1, 9) i")

@@ -148,9 +148,9 @@ command(
     "Go on with a local task whose worker died or that failed, from where it durably stood.",
     ("Restart a task", f"{_TASK}"),
     more="""
-First mend what `az dms project task show --expand output` names. A task that is being worked on
-is left alone. A task that was copying tables begins the load anew; any other goes on with the
-first transaction that is not on the target.
+First mend what `az dms project task show --expand output` names. Databases that are being worked on
+are left alone, those that have failed beside them go on. A database whose tables were being copied
+begins the load anew; any other goes on with the first transaction that is not on the target.
 """,
 )
 command(

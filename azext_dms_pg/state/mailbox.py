@@ -1,4 +1,4 @@
-"""What the CLI asks of a worker, and the worker's answers: the one door from outside in."""
+"""What the CLI asks of workers and supervisor, and their answers: the one door from outside in."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from azext_dms_pg.state.store import Store
 
 CUTOVER = "Migrate.Sync.Complete.Database"
-#: Of our own; the service on Azure knows no such command.
+#: Of our own; the service on Azure knows no such commands.
 COMPARE = "DmsPg.Compare.Database"
+#: To the supervisor, for there is no worker.
+RESTART = "DmsPg.Restart.Database"
 
 RUN = "run"
 PAUSE = "pause"
@@ -56,6 +58,23 @@ def post_cutover(store: Store, task: str, ordinal: int, options: dict[str, Any])
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (task, ordinal, CUTOVER, CommandState.ACCEPTED.value, json.dumps(options), now()),
             )
+
+
+def post_restart(store: Store, task: str, ordinal: int) -> None:
+    """Ask for a database that has failed to be taken up again."""
+    with store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO command (task, ordinal, type, state, created_on) VALUES (?, ?, ?, ?, ?)",
+            (task, ordinal, RESTART, CommandState.ACCEPTED.value, now()),
+        )
+
+
+def open_restarts(store: Store, task: str) -> tuple[CommandRecord, ...]:
+    rows = store.query(
+        "SELECT * FROM command WHERE task = ? AND type = ? AND state = ?",
+        (task, RESTART, CommandState.ACCEPTED.value),
+    )
+    return tuple(_record(row) for row in rows)
 
 
 def post_comparison(store: Store, task: str, ordinal: int, options: dict[str, Any]) -> int:

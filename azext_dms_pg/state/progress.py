@@ -37,29 +37,40 @@ def set_task_state(store: Store, task: str, state: TaskState) -> None:
         )
 
 
+def reopen_database(store: Store, task: str, ordinal: int) -> None:
+    """Make a failed database of a task at work unfinished again."""
+    with store.transaction() as connection:
+        _reopen(connection, task, ordinal)
+
+
 def reopen(store: Store, task: str) -> None:
     """Make a failed task unfinished again; what its databases durably reached stays."""
-    failed = (
-        MigrationState.FAILED.value,
-        MigrationState.VALIDATION_FAILED.value,
-        MigrationState.VALIDATION_COMPLETE.value,
-    )
     with store.transaction() as connection:
         connection.execute(
             "UPDATE task SET state = ?, wanted = 'run', ended_on = NULL WHERE id = ?",
             (TaskState.QUEUED.value, task),
         )
-        connection.execute(
-            "UPDATE task_database SET state = ?, ended_on = NULL, problem = '', action = '',"
-            " activity = 'going on where it stood'"
-            " WHERE task = ? AND state IN (?, ?, ?)",
-            (MigrationState.UNDEFINED.value, task, *failed),
-        )
-        connection.execute(
-            "DELETE FROM event WHERE task = ?"
-            " AND (severity IN ('error', 'blocker') OR code = 'LeftBehind')",
-            (task,),
-        )
+        _reopen(connection, task)
+
+
+def _reopen(connection: sqlite3.Connection, task: str, ordinal: int | None = None) -> None:
+    """:param ordinal: of the one database; None for all."""
+    failed = (
+        MigrationState.FAILED.value,
+        MigrationState.VALIDATION_FAILED.value,
+        MigrationState.VALIDATION_COMPLETE.value,
+    )
+    connection.execute(
+        "UPDATE task_database SET state = ?, ended_on = NULL, problem = '', action = '',"
+        " activity = 'going on where it stood'"
+        " WHERE task = ? AND state IN (?, ?, ?) AND coalesce(?, ordinal) = ordinal",
+        (MigrationState.UNDEFINED.value, task, *failed, ordinal),
+    )
+    connection.execute(
+        "DELETE FROM event WHERE task = ? AND (? IS NULL OR ordinal = ?)"
+        " AND (severity IN ('error', 'blocker') OR code = 'LeftBehind')",
+        (task, ordinal, ordinal),
+    )
 
 
 def add_event(

@@ -18,7 +18,7 @@ from azext_dms_pg.engine.ending import leftover
 from azext_dms_pg.engine.job import migration_id, source_object
 from azext_dms_pg.errors import StateError
 from azext_dms_pg.model.options import TaskOptions
-from azext_dms_pg.model.states import MigrationState, TaskState
+from azext_dms_pg.model.states import CommandState, MigrationState, TaskState
 from azext_dms_pg.state import mailbox, progress, resources, vault
 from azext_dms_pg.state.locks import Lock, holder
 from azext_dms_pg.state.log import SUPERVISOR
@@ -128,6 +128,7 @@ class _Supervisor:
         wanted = mailbox.wanted(self._store, self._task)
         records: list[DatabaseRecord] = []
         if wanted == mailbox.RUN:
+            self._reopen_failed(known)
             records = self._unfinished()
         elif wanted == mailbox.CANCEL and not self._cancelling:
             # Once: what a cancel could not clean up waits for the next one.
@@ -139,6 +140,15 @@ class _Supervisor:
                 if self._has_to_clean(record)
             ]
         return [_Child(record.ordinal) for record in records if record.ordinal not in known]
+
+    def _reopen_failed(self, known: set[int]) -> None:
+        """Take up again what the user has mended meanwhile."""
+        for command in mailbox.open_restarts(self._store, self._task):
+            # A worker that has failed and not ended yet may still write.
+            if command.ordinal not in known:
+                log.info("database %d is taken up again", command.ordinal)
+                progress.reopen_database(self._store, self._task, command.ordinal)
+                mailbox.set_command(self._store, command.id, CommandState.SUCCEEDED)
 
     def _has_to_clean(self, record: DatabaseRecord) -> bool:
         if record.state is MigrationState.CANCELLED:

@@ -53,3 +53,20 @@ def test_a_paused_database_goes_on_beside_one_that_failed(
     # All others have ended: now the failure is what the task came to.
     task.end("Failed")
     assert task.compare().clean, task.story()
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+def test_a_failed_database_is_taken_up_again_beside_others(
+    mover: Mover, source: Database, target: Database, make_database: MakeDatabase, supervised: bool
+) -> None:
+    task, _, refusing = one_fails(mover, source, target, make_database)
+    refusing.run("INSERT INTO t VALUES (1, 'x')")
+    if not supervised:
+        mover.close()
+    task.backend.tasks.restart(task.where)
+    assert states(task)[1] != "FAILED"
+    task.until(lambda: states(task) == ["READY_TO_COMPLETE"] * 2, "both ready")
+    assert task.show()["errors"] == []
+    task.finish()
+    assert task.compare().clean, task.story()
+    assert refusing.value("SELECT v FROM t") == "y"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.backends import shape
@@ -19,7 +20,7 @@ from azext_dms_pg.state import mailbox, progress, report, resources, vault
 from azext_dms_pg.state.log import LogReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from azext_dms_pg.backends.base import Json, ProjectAddress, Rows, TaskAddress, TaskLog
     from azext_dms_pg.backends.local.tree import Tree
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from azext_dms_pg.state.records import DatabaseRecord, TaskRecord
 
 _RESTARTABLE = frozenset({TaskState.FAILED, TaskState.FAILED_INPUT_VALIDATION})
+_FAILED = frozenset({MigrationState.FAILED, MigrationState.VALIDATION_FAILED})
+# A supervisor looks into the store every fifth of a second.
+_TAKE_UP_SECONDS = 20.0
 
 
 class LocalTasks:
@@ -127,7 +131,10 @@ class LocalTasks:
         )
 
     def restart(self, where: TaskAddress) -> Json:
-        """Go on with a task whose worker died or that failed, from where it durably stands."""
+        """Go on with a task whose worker died or that failed, from where it durably stands.
+
+        Beside databases that are worked on, those that have failed are taken up again.
+        """
         require_supported_platform()
         task = self._tree.task(where)
         if task.state in {TaskState.SUCCEEDED, TaskState.CANCELED}:
@@ -139,8 +146,14 @@ class LocalTasks:
                 code="TaskEnded",
             )
         task = self._tree.settled(task)
-        if not is_leaving(self._tree, task):
+        failed = [
+            database.ordinal
+            for database in resources.databases(self._tree.store, task.id)
+            if database.state in _FAILED and task.wanted != mailbox.CANCEL
+        ]
+        if not is_leaving(self._tree, task) and (not failed or self._took_up(task, failed)):
             return self.show(where, expand=None)
+        task = self._tree.task(where)
         if task.project.service.state != ServiceState.SUCCEEDED:
             raise ConflictError(
                 f"The {where.parent.parent} is {task.project.service.state}.",
@@ -148,12 +161,29 @@ class LocalTasks:
                 f"-n {where.service}",
                 code="ServiceStopped",
             )
-        if task.state in _RESTARTABLE:
+        if failed or task.state in _RESTARTABLE:
             progress.reopen(self._tree.store, task.id)
         if task.wanted == mailbox.PAUSE:
             mailbox.ask(self._tree.store, task.id, mailbox.RUN)
         spawn(self._tree, task)
         return self.show(where, expand=None)
+
+    def _took_up(self, task: TaskRecord, failed: Iterable[int]) -> bool:
+        """Ask the supervisor that looks after the others; False when it has ended instead."""
+        for ordinal in failed:
+            mailbox.post_restart(self._tree.store, task.id, ordinal)
+        deadline = time.monotonic() + _TAKE_UP_SECONDS
+        while mailbox.open_restarts(self._tree.store, task.id):
+            if not self._tree.is_worked_on(task):
+                return False
+            if time.monotonic() > deadline:
+                raise ConflictError(
+                    f"The supervisor of task {task.name!r} has not taken up what failed yet.",
+                    "It will as soon as it can; see it with az dms project task show.",
+                    code="RestartPending",
+                )
+            time.sleep(0.05)
+        return True
 
     def check_name(self, where: TaskAddress) -> Json:
         project = self._tree.project(where.parent)

@@ -49,6 +49,14 @@ class StateDir:
     def exists(self) -> bool:
         return self.database.exists()
 
+    def identity(self) -> tuple[int, int] | None:
+        """Tells the state's file from another of the same name; None when there is none."""
+        try:
+            found = self.database.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
+
     def create(self) -> None:
         """Make the directories, private to this user.
 

@@ -170,8 +170,9 @@ class Store:
             )
         return StateError(
             f"The state file {path} is damaged: {error}.",
-            "Restore it from a backup, or move it away to begin anew. Slots and publications of "
-            "unfinished tasks then have to be dropped by hand (their names begin with dms_pg_).",
+            "Restore it from a backup, or move its directory away to begin anew: workers still "
+            "running end by themselves then. Slots and publications of unfinished tasks have to be "
+            "dropped by hand (their names begin with dms_pg_).",
             code="StateCorrupt",
         )
 

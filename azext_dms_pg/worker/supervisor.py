@@ -103,10 +103,16 @@ class _Supervisor:
         options = resources.get_task(store, task).options
         self._only_validates = TaskOptions.of_json(options).validate_only
         self._cancelling = False
+        self._home = directory.identity()
 
     def run(self) -> int:
         children: list[_Child] = []
         while True:
+            if self._directory.identity() != self._home:
+                # Nobody can reach us any more, and a worker started now would make a new directory.
+                # The others pause as they do without us; whoever has the state goes on from it.
+                log.warning("the state directory was moved away or deleted; nobody works on")
+                return 0
             try:
                 # Asked also when the last worker has ended: a cancel, or the end of a pause, that
                 # came meanwhile finds nobody else who would see to it.

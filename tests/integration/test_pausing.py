@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+
 import pytest
 
 from azext_dms_pg.errors import ConflictError
@@ -70,3 +73,34 @@ def test_a_failed_database_is_taken_up_again_beside_others(
     task.finish()
     assert task.compare().clean, task.story()
     assert refusing.value("SELECT v FROM t") == "y"
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_nobody_works_on_when_the_state_is_gone(
+    mover: Mover, source: Database, target: Database, how: str
+) -> None:
+    for database in (source, target):
+        database.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    task = mover.start(source, target)
+    task.ready()
+    elsewhere = mover.directory.with_name("elsewhere")
+    if how == "moved":
+        mover.directory.rename(elsewhere)
+    else:
+        shutil.rmtree(mover.directory)
+    deadline = time.monotonic() + 30
+    while mover.workers():
+        assert time.monotonic() < deadline, "they live on"
+        time.sleep(0.1)
+    assert not mover.directory.exists()
+    slot = "FROM pg_replication_slots WHERE database = current_database()"
+    assert source.value(f"SELECT array_agg(active) {slot}") == [False]
+    if how == "deleted":
+        source.run(f"SELECT pg_drop_replication_slot(slot_name) {slot}")
+        return
+    elsewhere.rename(mover.directory)
+    source.run("INSERT INTO t VALUES (1, 'late')")
+    task.backend.tasks.restart(task.where)
+    task.settle()
+    task.finish()
+    assert task.compare().clean, task.story()

@@ -315,3 +315,20 @@ def _moving(mover: Mover, source: Database, target: Database) -> Task:
     task = mover.start(source, target, source_settings={"plugin": "test_decoding"})
     task.ready()
     return task
+
+
+def test_a_type_of_another_name(mover: Mover, source: Database, target: Database) -> None:
+    """Its columns are not written anew for that."""
+    for database in (source, target):
+        database.run(SCHEMA)
+    source.run(ROWS)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("ALTER TYPE color RENAME TO colour; UPDATE \"The Table\" SET c = 'blue'")
+    task.cutover()
+    statement = _paused(task)
+    assert statement == "ALTER TYPE public.color RENAME TO colour;"
+    target.run(statement)
+    task.reach("COMPLETE")
+    report = task.compare(catalogue_before=None)
+    assert report.clean, report.text

@@ -14,8 +14,13 @@ SCHEMA = """
 CREATE TYPE pt AS (x int, y int);
 CREATE DOMAIN small AS int CONSTRAINT low CHECK (VALUE < 10) CONSTRAINT high CHECK (VALUE > 0);
 CREATE DOMAIN given AS text NOT NULL;
+CREATE SCHEMA apart;
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TYPE apart."E" AS ENUM ('x');
 CREATE TABLE t (id int PRIMARY KEY, p pt, s small, g given);
+CREATE TABLE felt (id int PRIMARY KEY, m mood DEFAULT 'ok', ms mood[], e apart."E");
 INSERT INTO t VALUES (1, '(1,2)', 3, 'g');
+INSERT INTO felt VALUES (1, 'sad', '{ok}', 'x');
 """
 
 CASES: dict[str, tuple[str, list[str]]] = {
@@ -112,6 +117,60 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "NULLs allowed": (
         "ALTER DOMAIN given DROP NOT NULL",
         ["ALTER DOMAIN public.given DROP NOT NULL;"],
+    ),
+    "an enum of another name": (
+        'ALTER TYPE mood RENAME TO "Humor"',
+        ['ALTER TYPE public.mood RENAME TO "Humor";'],
+    ),
+    "an enum in another schema": (
+        (
+            "CREATE SCHEMA s2; ALTER TYPE mood SET SCHEMA s2; ALTER TYPE s2.mood RENAME TO humor;"
+            "ALTER TYPE s2.humor ADD VALUE 'glad'"
+        ),
+        [
+            "CREATE SCHEMA s2;",
+            "ALTER TYPE public.mood SET SCHEMA s2;",
+            "ALTER TYPE s2.mood RENAME TO humor;",
+            "ALTER TYPE s2.humor ADD VALUE 'glad' AFTER 'ok';",
+        ],
+    ),
+    "a composite and a domain of other names": (
+        "ALTER TYPE pt RENAME TO point2; ALTER DOMAIN small RENAME TO little",
+        [
+            "ALTER TYPE public.pt RENAME TO point2;",
+            "ALTER DOMAIN public.small RENAME TO little;",
+        ],
+    ),
+    "a schema of types with another name": (
+        'ALTER SCHEMA apart RENAME TO "Q"; ALTER TYPE "Q"."E" RENAME TO e',
+        [
+            'ALTER SCHEMA apart RENAME TO "Q";',
+            'ALTER TYPE "Q"."E" RENAME TO e;',
+        ],
+    ),
+    "another enum": (
+        (
+            "CREATE TYPE humor AS ENUM ('ok', 'sad', 'glad');"
+            "ALTER TABLE felt ALTER m DROP DEFAULT, ALTER m TYPE humor"
+            " USING m::text::humor, ALTER m SET DEFAULT 'glad'"
+        ),
+        [
+            "CREATE TYPE public.humor AS ENUM ('ok', 'sad', 'glad');",
+            (
+                "ALTER TABLE public.felt ALTER COLUMN m DROP DEFAULT;"
+                " ALTER TABLE public.felt ALTER COLUMN m TYPE public.humor"
+                " USING m::text::public.humor;"
+                " ALTER TABLE public.felt ALTER COLUMN m SET DEFAULT 'glad'::public.humor;"
+            ),
+        ],
+    ),
+    "a type others are made of": (
+        "CREATE TYPE whole AS (p pt); ALTER TYPE pt RENAME TO point2; ALTER TABLE t ADD w whole",
+        [
+            "ALTER TYPE public.pt RENAME TO point2;",
+            "CREATE TYPE public.whole AS (p public.point2);",
+            "ALTER TABLE public.t ADD COLUMN w public.whole;",
+        ],
     ),
     "a type nobody uses": ("CREATE TYPE other AS (x int)", []),
 }
@@ -228,10 +287,10 @@ def test_older_servers(servers: Servers, make_database: MakeDatabase, version: i
         "CREATE DOMAIN d AS int; CREATE TYPE c AS (x d); ALTER TABLE t ADD COLUMN c c[];"
         "ALTER TABLE t ADD COLUMN n serial; ALTER TYPE pt ADD ATTRIBUTE z int;"
         "ALTER DOMAIN small DROP CONSTRAINT low; ALTER TABLE u DROP CONSTRAINT one;"
-        "ALTER TABLE part DROP CONSTRAINT up"
+        "ALTER TABLE part DROP CONSTRAINT up; ALTER TYPE mood RENAME TO humor"
     )
     found = _missing(source, target, plan)
-    assert len(found) == 9
+    assert len(found) == 10
     for item in found:
         target.run(item.statement)
     assert _missing(source, target, plan) == ()

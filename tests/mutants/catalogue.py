@@ -220,6 +220,13 @@ MUTANTS = (
         "test_new_partitions.py::test_a_partition_without_rows_is_missed_too",
     ),
     Mutant(
+        23,
+        "engine/drift/retyping.py",
+        "        and old.name not in here.type_by_name\n",
+        "        and False\n",
+        "test_ddl.py::test_a_type_of_another_name",
+    ),
+    Mutant(
         28,
         "engine/drift/proof.py",
         'why = "its file was written anew" if files[oid] != loaded.file else ""',

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _GENERATED = {"s": " STORED", "v": " VIRTUAL"}
 _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
+_TEXTS = frozenset({"text", "character varying"})
 _IDENTITY = {"a": "ALWAYS", "d": "BY DEFAULT"}
 
 
@@ -43,6 +44,8 @@ class Sides:
     target: Survey
     facts: Facts
     """Of the source."""
+    there: Facts
+    """Of the target."""
 
 
 def column_steps(
@@ -88,7 +91,7 @@ def column_steps(
                 f"column {former} is not generated on the source any more",
                 urgent=True,
             )
-        yield from _change(table, column, former_type, match, goal.key)
+        yield from _change(table, relation, column, former_type, match, goal, sides)
     for name in _dropped(relation, begun):
         if name in there and name not in here and name not in renames:
             yield Step(
@@ -167,26 +170,57 @@ def _renaming(table: str, renames: dict[str, str], taken: set[str]) -> Iterator[
 
 
 def _change(
-    table: str, column: Column, former_type: str, match: Column, key: tuple[str, ...]
+    table: str,
+    relation: Relation,
+    column: Column,
+    former_type: str,
+    match: Column,
+    goal: Relation,
+    sides: Sides,
 ) -> Iterator[Step]:
     name = identifier(column.name)
     # A type that was another one at the beginning has been accepted; one that came since has not.
     if column.type_name not in {former_type, match.type_name}:
         was = f"was {former_type} and" if former_type else "has come since and"
         yield Step(
-            f"{table} ALTER COLUMN {name} TYPE {column.type_name} USING {name}::{column.type_name};"
-            if _needs_using(column, match)
-            else f"{table} ALTER COLUMN {name} TYPE {column.type_name};",
+            _retype(f"{table} ALTER COLUMN {name}", relation, column, match, sides),
             f"column {column.name} {was} is {column.type_name} on the source now",
             urgent=False,
         )
-    if match.not_null and not column.not_null and match.name not in key:
+    if match.not_null and not column.not_null and match.name not in goal.key:
         yield Step(
             f"{table} ALTER COLUMN {name} DROP NOT NULL;",
             f"column {column.name} may be NULL on the source",
             urgent=False,
             loosens=True,
         )
+
+
+def _retype(start: str, relation: Relation, column: Column, match: Column, sides: Sides) -> str:
+    text = f"{start} TYPE {column.type_name}"
+    if not _needs_using(column, match):
+        return f"{text};"
+    if not _has_no_cast(column, match, sides):
+        return f"{text} USING {identifier(column.name)}::{column.type_name};"
+    text += f" USING {identifier(column.name)}::text::{column.type_name};"
+    if not match.has_default:
+        return text
+    # Nobody casts the default either.
+    expression, _ = sides.facts.columns.get((relation.oid, column.name), (None, None))
+    after = "" if expression is None else f" {start} SET DEFAULT {expression};"
+    return f"{start} DROP DEFAULT; {text}{after}"
+
+
+def _has_no_cast(column: Column, match: Column, sides: Sides) -> bool:
+    """Between enums, composites and ranges there is none, but each can be read as text."""
+    if not _TEXTS.isdisjoint({column.cast_type, match.cast_type}):
+        return False
+    made = {
+        qualified(each.name)
+        for each in (*sides.facts.types, *sides.there.types)
+        if each.kind in "cer" and not each.extension
+    }
+    return not made.isdisjoint(each.cast_type.removesuffix("[]") for each in (column, match))
 
 
 def _needs_using(column: Column, match: Column) -> bool:

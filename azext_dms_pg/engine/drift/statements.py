@@ -14,6 +14,7 @@ from azext_dms_pg.engine.drift.columns import Sides, column_steps
 from azext_dms_pg.engine.drift.facts import Facts, read_facts
 from azext_dms_pg.engine.drift.loosening import common_constraints, domain_steps, table_steps
 from azext_dms_pg.engine.drift.renaming import renamings
+from azext_dms_pg.engine.drift.retyping import as_renamed, rename_steps, renamed_types
 from azext_dms_pg.engine.drift.types import type_steps
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
@@ -133,7 +134,11 @@ def _read_once(
 
 def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
     """The pure part of ``drift``."""
-    sides = Sides(both.source, both.target, both.here)
+    renames = renamed_types(_pairs(both, plan), both.source, both.target, both.here, both.there)
+    retyped = tuple(rename_steps(renames, both.source, both.target, both.there))
+    target, there = as_renamed(both.target, both.there, renames)
+    both = replace(both, target=target, there=there)
+    sides = Sides(both.source, both.target, both.here, both.there)
     pairs = list(_pairs(both, plan))
     # By the table on the target and the reason: partitions share what is done to their parent.
     found: dict[tuple[Name | None, str], MissingStatement] = {}
@@ -141,6 +146,8 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
     def add(root: Name | None, item: MissingStatement) -> None:
         found.setdefault((root, item.reason), item)
 
+    for text, reason in retyped:
+        add(None, MissingStatement(None, text, reason, urgent=False))
     for item in (*_of_types(both, plan, pairs), *_of_sequences(both, plan)):
         add(None, item)
     # A partition made since knows nothing of the values that older rows hold: it comes last.

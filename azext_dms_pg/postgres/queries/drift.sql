@@ -235,10 +235,11 @@ select md5(concat_ws(' ',
          (select sum(hashtext(concat_ws(' ', d.oid, d.adrelid))::int8) from pg_attrdef d),
          (select sum(hashtext(concat_ws(' ', t.oid, t.tgrelid))::int8)
             from pg_trigger t where not t.tgisinternal),
-         (select sum(hashtext(concat_ws(' ', t.oid, t.typname, t.typnotnull))::int8)
+         (select sum(hashtext(concat_ws(' ', t.oid, t.typname, t.typnamespace,
+                                        t.typnotnull))::int8)
             from pg_type t
             join pg_namespace n on n.oid = t.typnamespace
-           where t.typtype = 'd'
+           where t.typtype in ('c', 'd', 'e', 'r')
              and n.nspname !~ '^pg_|^information_schema$'),
          (select sum(hashtext(concat_ws(' ', e.oid, e.enumlabel, e.enumsortorder))::int8)
             from pg_enum e),

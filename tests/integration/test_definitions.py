@@ -56,3 +56,34 @@ def test_with_its_statement(
     for advice in told.values():
         target.run(advice.split("cutover: ", 1)[1])
     assert task.compare(catalogue_before=None).clean, task.story()
+
+
+def test_one_in_the_place_of_another(mover: Mover, source: Database, target: Database) -> None:
+    """The old one is brought back at the cutover, and has to go before."""
+    old = (
+        "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES t; CREATE INDEX i ON t (a);"
+        "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()"
+    )
+    new = (
+        "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (b) REFERENCES t ON DELETE CASCADE;"
+        "CREATE INDEX i ON t (b);"
+        "CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
+    )
+    for database in (source, target):
+        database.run(SCHEMA + old)
+    task = mover.start(source, target)
+    task.ready()
+    source.run("ALTER TABLE t DROP CONSTRAINT fk; DROP INDEX i; DROP TRIGGER tr ON t")
+    source.run(new)
+    task.finish()
+    advices = [f["remedy"] for f in task.findings() if f["code"] == "DefinitionNotCarried"]
+    assert len(advices) == 3
+    for advice in advices:
+        target.run(advice.split("cutover: ", 1)[1])
+    assert task.compare(catalogue_before=None).clean, task.story()
+    for question in (
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'fk'",
+        "SELECT pg_get_indexdef('i'::regclass)",
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'tr'",
+    ):
+        assert target.run(question) == source.run(question)

@@ -6,11 +6,12 @@ source's place would lack them. They are told, with the statement, and made by n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import namedtuple_row
 
+from azext_dms_pg.engine.deferral.ledger import CONSTRAINT, FOREIGN_KEY, INDEX, TRIGGER, pending
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.relations import Name
 from azext_dms_pg.postgres.statements import statement
@@ -23,17 +24,21 @@ if TYPE_CHECKING:
     from azext_dms_pg.engine.values import Membership, Plan
     from azext_dms_pg.postgres.connect import Side
 
+_AWAY = (CONSTRAINT, FOREIGN_KEY, INDEX, TRIGGER)
+
 
 @dataclass(frozen=True)
 class Definition:
     """:param name: of the object, at its table.
 
     :param statement: makes it, with its semicolon.
+    :param away: takes away another one of its name; empty where that need not be.
     """
 
     oid: int
     name: Name
     statement: str
+    away: str = ""
 
 
 def known(source: psycopg.Connection[Any], plan: Plan, membership: Membership) -> frozenset[int]:
@@ -47,8 +52,13 @@ def not_carried(
     target: psycopg.Connection[Any],
     plan: Plan,
     membership: Membership,
+    migration_id: str,
 ) -> tuple[Definition, ...]:
-    """What the source has declared since, and the target has not."""
+    """What the source has declared since, and the target has not.
+
+    Where that has another one of the name, now or once all is brought back, the statement takes it
+    away first.
+    """
     if membership.definitions is None:
         return ()
     made = [
@@ -58,8 +68,17 @@ def not_carried(
     ]
     if not made:
         return ()
-    there = {each.statement for each in _read(target, "target", None)}
-    return tuple(each for each in made if each.statement not in there)
+    found = _read(target, "target", None)
+    there, names = {each.statement for each in found}, {str(each.name) for each in found}
+    with translated("target", "reading what is away"):
+        names |= {each.subject for each in pending(target, migration_id, _AWAY)}
+    return tuple(
+        replace(each, statement=f"{each.away} {each.statement}")
+        if each.away and str(each.name) in names
+        else each
+        for each in made
+        if each.statement not in there
+    )
 
 
 def _relations(plan: Plan, membership: Membership) -> set[int]:
@@ -77,4 +96,7 @@ def _read(
         rows: list[Any] = (
             session.cursor(row_factory=namedtuple_row).execute(query, parameters).fetchall()
         )
-    return tuple(Definition(row.oid, Name(row.schema, row.name), row.statement) for row in rows)
+    return tuple(
+        Definition(row.oid, Name(row.schema, row.name), row.statement, row.away or "")
+        for row in rows
+    )

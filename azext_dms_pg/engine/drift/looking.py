@@ -271,7 +271,7 @@ class Looking:
             )
 
     def _definitions(self, source: Session, target: Session, plan: Plan, memory: Memory) -> None:
-        for made in not_carried(source, target, plan, memory.membership):
+        for made in not_carried(source, target, plan, memory.membership, self._job.id):
             self._once.event(
                 "warning",
                 "DefinitionNotCarried",

@@ -317,18 +317,22 @@ select n.nspname::text, c.relname::text, c.relispartition
 select d.oid,
        n.nspname::text as schema,
        c.relname::text || '.' || d.name as name,
-       d.text || ';' as statement
+       d.text || ';' as statement,
+       -- What takes away another one of that name.
+       d.away || ';' as away
   from (
     select k.oid::int8 as oid, k.conrelid as relation, k.conname::text as name,
            format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', k.conrelid::regclass, k.conname,
-                  pg_get_constraintdef(k.oid)) as text
+                  pg_get_constraintdef(k.oid)) as text,
+           format('ALTER TABLE %%s DROP CONSTRAINT %%I', k.conrelid::regclass, k.conname) as away
       from pg_constraint k
      where k.contype in ('c', 'f', 'p', 'u', 'x')
        and k.coninhcount = 0
     union all
     -- Before 18 it has no object of its own; the number made of its column is below all OIDs.
     select -(a.attrelid::int8 * 2048 + a.attnum), a.attrelid, a.attname::text || ' (NOT NULL)',
-           format('ALTER TABLE %%s ALTER COLUMN %%I SET NOT NULL', a.attrelid::regclass, a.attname)
+           format('ALTER TABLE %%s ALTER COLUMN %%I SET NOT NULL', a.attrelid::regclass, a.attname),
+           null
       from pg_attribute a
       join pg_class t on t.oid = a.attrelid and t.relkind in ('r', 'p')
      where a.attnotnull
@@ -341,7 +345,8 @@ select d.oid,
                          join pg_attribute p on p.attrelid = h.inhparent
                         where h.inhrelid = a.attrelid and p.attname = a.attname and p.attnotnull)
     union all
-    select i.indexrelid::int8, i.indrelid, x.relname::text, pg_get_indexdef(i.indexrelid)
+    select i.indexrelid::int8, i.indrelid, x.relname::text, pg_get_indexdef(i.indexrelid),
+           format('DROP INDEX %%s', i.indexrelid::regclass)
       from pg_index i
       join pg_class x on x.oid = i.indexrelid
      where not exists (select from pg_constraint k where k.conindid = i.indexrelid
@@ -350,12 +355,14 @@ select d.oid,
     union all
     select e.oid::int8, e.adrelid, a.attname::text,
            format('ALTER TABLE %%s ALTER COLUMN %%I SET DEFAULT %%s', e.adrelid::regclass,
-                  a.attname, pg_get_expr(e.adbin, e.adrelid))
+                  a.attname, pg_get_expr(e.adbin, e.adrelid)),
+           null
       from pg_attrdef e
       join pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
      where a.attgenerated = ''                                      -- since 12
     union all
-    select t.oid::int8, t.tgrelid, t.tgname::text, pg_get_triggerdef(t.oid)
+    select t.oid::int8, t.tgrelid, t.tgname::text, pg_get_triggerdef(t.oid),
+           format('DROP TRIGGER %%I ON %%s', t.tgname, t.tgrelid::regclass)
       from pg_trigger t
      where not t.tgisinternal
        and t.tgparentid = 0                                         -- since 13

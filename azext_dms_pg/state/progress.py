@@ -37,6 +37,20 @@ def set_task_state(store: Store, task: str, state: TaskState) -> None:
         )
 
 
+def conclude(store: Store, task: str, state: TaskState, wanted: str) -> bool:
+    """Say how the work on a task has ended; False when something else is wanted by now."""
+    moment = now()
+    with store.transaction() as connection:
+        row = connection.execute("SELECT wanted FROM task WHERE id = ?", (task,)).fetchone()
+        if row is not None and row[0] != wanted:
+            return False
+        connection.execute(
+            "UPDATE task SET state = ?, ended_on = CASE WHEN ? THEN ? END WHERE id = ?",
+            (state.value, state.is_final, moment, task),
+        )
+    return True
+
+
 def reopen_database(store: Store, task: str, ordinal: int) -> None:
     """Make a failed database of a task at work unfinished again."""
     with store.transaction() as connection:

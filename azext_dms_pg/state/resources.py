@@ -90,9 +90,16 @@ def list_services(store: Store, group: str | None) -> list[ServiceRecord]:
     return [_service(row) for row in rows]
 
 
-def set_service_state(store: Store, service: ServiceRecord, state: ServiceState) -> None:
+def set_service_state(
+    store: Store, service: ServiceRecord, state: ServiceState, only_from: ServiceState | None = None
+) -> bool:
+    """Whether it was done: not where the service is in another state than ``only_from``."""
     with store.transaction() as connection:
-        connection.execute("UPDATE service SET state = ? WHERE id = ?", (state.value, service.id))
+        done = connection.execute(
+            "UPDATE service SET state = ? WHERE id = ? AND coalesce(?, state) = state",
+            (state.value, service.id, None if only_from is None else only_from.value),
+        )
+        return done.rowcount == 1
 
 
 def delete_service(store: Store, service: ServiceRecord) -> None:

@@ -117,8 +117,8 @@ class _Supervisor:
                 # Asked also when the last worker has ended: a cancel, or the end of a pause, that
                 # came meanwhile finds nobody else who would see to it.
                 children += self._unattended({child.ordinal for child in children})
-                if not children:
-                    return self._conclude()
+                if not children and self._conclude():
+                    return 0
                 children = [child for child in children if self._tend(child)]
             except StateError as error:
                 # A full disk: nobody is told anything for now, but the work goes on.
@@ -278,7 +278,8 @@ class _Supervisor:
                 "error", "LeftBehind", subject=each.side, message=each.message, action=each.action
             )
 
-    def _conclude(self) -> int:
+    def _conclude(self) -> bool:
+        """Say how it ended; False when there is something to do again."""
         states = {record.state for record in resources.databases(self._store, self._task)}
         wanted = mailbox.wanted(self._store, self._task)
         if states == {MigrationState.COMPLETE}:
@@ -289,8 +290,7 @@ class _Supervisor:
             final = TaskState.CANCELED if states <= _SETTLED else TaskState.FAILED
         elif self._unfinished():
             # Paused: `az dms start` goes on, also where another database has failed.
-            progress.set_task_state(self._store, self._task, TaskState.QUEUED)
-            return 0
+            return progress.conclude(self._store, self._task, TaskState.QUEUED, wanted)
         elif states == {MigrationState.VALIDATION_COMPLETE}:
             final = TaskState.SUCCEEDED
         elif MigrationState.VALIDATION_FAILED in states and not resources.begun(
@@ -304,6 +304,7 @@ class _Supervisor:
             final is TaskState.CANCELED and not resources.left_behind(self._store, self._task)
         ):
             vault.drop(self._directory, self._task)
-        progress.set_task_state(self._store, self._task, final)
+        if not progress.conclude(self._store, self._task, final, wanted):
+            return False
         log.info("the task has ended: %s", final.value)
-        return 0
+        return True

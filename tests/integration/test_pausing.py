@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import threading
 import time
 
 import pytest
 
 from azext_dms_pg.errors import ConflictError
 from tests.fix_postgres import MakeDatabase
+from tests.support import processes
 from tests.support.databases import Database
 from tests.support.migrate import SERVICE, Mover, Task
 
@@ -104,3 +108,34 @@ def test_nobody_works_on_when_the_state_is_gone(
     task.settle()
     task.finish()
     assert task.compare().clean, task.story()
+
+
+def test_a_start_while_the_service_is_being_stopped(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    for database in (source, target):
+        database.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    task = mover.start(source, target)
+    task.ready()
+    (worker,) = (pid for pid in mover.workers() if "--database" in processes.command_line(pid))
+    mover.suspend(worker)
+    told: list[str] = []
+
+    def stop() -> None:
+        with pytest.raises(ConflictError) as refused:
+            mover.backend.services.stop(SERVICE)
+        told.append(refused.value.code)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    task.until(
+        lambda: mover.backend.services.show(SERVICE)["provisioningState"] == "Stopping", "a stop"
+    )
+    mover.backend.services.start(SERVICE)
+    stopping.join(30)
+    assert told == ["StartedMeanwhile"]
+    assert mover.backend.services.show(SERVICE)["provisioningState"] == "Succeeded"
+    os.kill(worker, signal.SIGCONT)
+    source.run("INSERT INTO t VALUES (1, 'late')")
+    task.settle()
+    task.finish()

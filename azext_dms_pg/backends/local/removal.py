@@ -35,6 +35,8 @@ def cancel_task(tree: Tree, task: TaskRecord) -> None:
         return
     progress.withdraw(tree.store, task.id, None, "LeftBehind")
     mailbox.ask(tree.store, task.id, mailbox.CANCEL)
+    # One that has ended just before has a supervisor who leaves without hearing of this.
+    task = resources.get_task(tree.store, task.id)
     progress.set_task_state(tree.store, task.id, TaskState.CANCELING)
     spawn(tree, task)
 

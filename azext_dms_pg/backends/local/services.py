@@ -73,23 +73,32 @@ class LocalServices:
         """Resume every task that has not ended, also after a reboot of this machine."""
         require_supported_platform()
         service = self._tree.service(where)
-        if service.state == ServiceState.STOPPED:
+        if service.state in {ServiceState.STOPPED, ServiceState.STOPPING}:
             resources.set_service_state(self._tree.store, service, ServiceState.STARTING)
         try:
             for task in self._tasks(service):
+                if self._tree.service(where).state == ServiceState.STOPPING:
+                    # Stopped again meanwhile: the last word counts.
+                    break
                 if resources.has_ended(self._tree.store, task):
                     continue
                 if task.wanted == mailbox.PAUSE:
                     mailbox.ask(self._tree.store, task.id, mailbox.RUN)
                 spawn(self._tree, task)
         finally:
-            resources.set_service_state(self._tree.store, service, ServiceState.SUCCEEDED)
+            resources.set_service_state(
+                self._tree.store,
+                service,
+                ServiceState.SUCCEEDED,
+                only_from=ServiceState.STARTING,
+            )
         return self.show(where)
 
     def stop(self, where: ServiceAddress) -> Json:
         """Pause the workers in an orderly way and wait until they have ended.
 
-        :raises ConflictError: one is still busy; it stops as soon as it can.
+        :raises ConflictError: one is still busy; it stops as soon as it can. Or the service was
+            started meanwhile.
         """
         service = self._tree.service(where)
         if service.state == ServiceState.STOPPED:
@@ -101,6 +110,7 @@ class LocalServices:
                 mailbox.ask(self._tree.store, task.id, mailbox.PAUSE)
         deadline = time.monotonic() + _PAUSE_SECONDS
         while busy := [task for task in unfinished if self._tree.is_worked_on(task)]:
+            self._require_no_start(where)
             if time.monotonic() > deadline:
                 raise ConflictError(
                     f"Task {busy[0].name!r} is still finishing what it cannot leave half done.",
@@ -108,7 +118,10 @@ class LocalServices:
                     code="StillStopping",
                 )
             time.sleep(0.1)
-        resources.set_service_state(self._tree.store, service, ServiceState.STOPPED)
+        if not resources.set_service_state(
+            self._tree.store, service, ServiceState.STOPPED, only_from=ServiceState.STOPPING
+        ):
+            self._require_no_start(where)
         return self.show(where)
 
     def check_status(self, where: ServiceAddress) -> Json:
@@ -135,6 +148,14 @@ class LocalServices:
 
     def list_skus(self) -> Rows:
         return [{"locations": ["local"], "name": _SKU, "resourceType": "services"}]
+
+    def _require_no_start(self, where: ServiceAddress) -> None:
+        if self._tree.service(where).state in {ServiceState.STARTING, ServiceState.SUCCEEDED}:
+            raise ConflictError(
+                f"The {where} was started while it was being stopped; its tasks go on.",
+                "Run az dms stop again if it is to stand still.",
+                code="StartedMeanwhile",
+            )
 
     def _tasks(self, service: ServiceRecord) -> tuple[TaskRecord, ...]:
         return tuple(

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.errors import StateError
+from azext_dms_pg.model.states import TaskState
 from azext_dms_pg.postgres.environment import kept
+from azext_dms_pg.state import resources
 from azext_dms_pg.state.paths import open_private
 
 if TYPE_CHECKING:
@@ -78,13 +80,19 @@ def spawn(tree: Tree, task: TaskRecord) -> None:
 
 
 def is_leaving(tree: Tree, task: TaskRecord) -> bool:
-    """Whether the supervisor of a task that has ended goes away, as it is about to."""
-    deadline = time.monotonic() + (_LEAVING_SECONDS if task.state.is_final else 0.0)
+    """Whether the supervisor of a task that has ended, or paused, goes away as it is about to."""
+    deadline = time.monotonic() + _LEAVING_SECONDS
     while tree.is_worked_on(task):
-        if time.monotonic() >= deadline:
+        # Queued it is only before the supervisor begins, and after it has seen to a pause.
+        leaves = task.state.is_final or _is_queued(tree, task)
+        if not leaves or time.monotonic() >= deadline:
             return False
         time.sleep(0.05)
     return True
+
+
+def _is_queued(tree: Tree, task: TaskRecord) -> bool:
+    return resources.get_task(tree.store, task.id).state is TaskState.QUEUED
 
 
 def _environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from azext_dms_pg.model.states import MigrationState, TaskState
-from azext_dms_pg.state import mailbox, resources
+from azext_dms_pg.state import mailbox, progress, resources
 from azext_dms_pg.state.locks import Lock
 from azext_dms_pg.worker import supervisor
 from tests.support import simulated
@@ -76,3 +76,13 @@ def test_a_lock_held_by_an_orphan_is_no_death(tmp_path: Path) -> None:
     # Nobody has looked since, and that nobody speaks is not hidden by who says so.
     assert database.state is MigrationState.RUNNING
     assert database.heartbeat == seen
+
+
+def test_an_end_is_not_told_when_something_else_is_wanted_by_now(tmp_path: Path) -> None:
+    task = simulated.make(tmp_path)
+    task.state(TaskState.RUNNING)
+    assert not progress.conclude(task.store, task.task.id, TaskState.QUEUED, mailbox.PAUSE)
+    assert _state(task) is TaskState.RUNNING
+    mailbox.ask(task.store, task.task.id, mailbox.PAUSE)
+    assert progress.conclude(task.store, task.task.id, TaskState.QUEUED, mailbox.PAUSE)
+    assert _state(task) is TaskState.QUEUED

@@ -69,7 +69,9 @@ def test_the_collector_may_read_the_metrics(tmp_path: Path, umask: None) -> None
     assert [each.name for each in tmp_path.iterdir()] == ["x.prom"]
 
 
-@pytest.mark.parametrize("planted", ["x.json", f".x.json.{os.getpid()}"])
+@pytest.mark.parametrize(
+    "planted", ["x.json", f".x.json.{os.getpid()}"], ids=["at the path", "at a draft's"]
+)
 def test_no_link_is_followed(tmp_path: Path, task: None, planted: str) -> None:
     precious, place = tmp_path / "precious", tmp_path / "place"
     place.mkdir()

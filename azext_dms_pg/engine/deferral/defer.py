@@ -261,7 +261,10 @@ def _alter(row: Any, *, only: bool) -> sql.Composed:
 
 
 def _trigger_states(row: Any) -> sql.Composed:
-    """A block that sets the states of a key's own triggers, whose names are new each time."""
+    """A block that sets the states of a key's own triggers, whose names are new each time.
+
+    The table is the same, whatever it is called by then.
+    """
     states = sql.SQL(", ").join(
         sql.SQL("({}, {})").format(sql.Literal(function), sql.Literal(_ENABLE[enabled]))
         for function, enabled in (state.split(" ") for state in row.triggers)
@@ -269,12 +272,11 @@ def _trigger_states(row: Any) -> sql.Composed:
     block = sql.SQL(
         "DECLARE t record; BEGIN FOR t IN SELECT g.tgrelid::regclass AS relation, g.tgname, s.state"
         " FROM pg_trigger g JOIN pg_constraint k ON k.oid = g.tgconstraint"
-        " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
         " JOIN (VALUES {}) AS s (function, state) ON s.function::regproc = g.tgfoid"
-        " WHERE n.nspname = {} AND c.relname = {} AND k.conname = {} LOOP"
+        " WHERE k.conrelid = {} AND k.conname = {} LOOP"
         " EXECUTE format('ALTER TABLE ONLY %s %s TRIGGER %I', t.relation, t.state, t.tgname);"
         " END LOOP; END"
-    ).format(states, *(sql.Literal(name) for name in (row.schema, row.relation, row.name)))
+    ).format(states, sql.Literal(row.oid), sql.Literal(row.name))
     return sql.SQL("DO LANGUAGE plpgsql {}").format(sql.Literal(block.as_string()))
 
 

@@ -27,6 +27,7 @@ select array_agg(oid) from up;
 select n.nspname::text as schema,
        c.relname::text as relation,
        f.conname::text as name,
+       f.conrelid::int8 as oid,
        c.relkind = 'p' as partitioned,
        f.convalidated as validated,
        f.conenforced as enforced,                                   -- since 18

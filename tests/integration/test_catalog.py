@@ -229,7 +229,7 @@ def test_resume(source: Database, target: Database) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_publication(servers: Servers, make_database: MakeDatabase, version: int) -> None:
-    script = awkward.schema(version) + "CREATE TABLE heir () INHERITS (parent);"
+    script = awkward.schema(version) + "CREATE TABLE offspring () INHERITS (parent);"
     if version >= 18:
         script += (
             "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a) STORED);"

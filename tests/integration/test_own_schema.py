@@ -186,7 +186,7 @@ def test_hazard_37_what_others_keep_there_is_not_run(
     target.run(
         "GRANT INSERT ON dms_pg.deferred TO PUBLIC; INSERT INTO dms_pg.deferred"
         " SELECT id, 999, 'trigger', 'public', 't', 'x', ARRAY['CREATE TABLE public.mine ()'],"
-        " NULL, 'dropped' FROM dms_pg.migration"
+        " NULL, '[]', 'dropped' FROM dms_pg.migration"
     )
     task.cutover()
     task.end("Failed")

@@ -70,7 +70,7 @@ def test_a_cancel_tells_what_did_not_come_back(
     mover: Mover, source: Database, target: Database
 ) -> None:
     task = _started(mover, source, target)
-    target.run("ALTER TABLE ch RENAME COLUMN pid TO parent")
+    target.run("ALTER TABLE ch DROP COLUMN pid")
     task.cancel()
     said = str(task.show()["errors"])
     assert "ch_fk of public.ch could not be brought back" in said

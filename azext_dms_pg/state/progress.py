@@ -61,7 +61,9 @@ def reopen(store: Store, task: str) -> None:
     """Make a failed task unfinished again; what its databases durably reached stays."""
     with store.transaction() as connection:
         connection.execute(
-            "UPDATE task SET state = ?, wanted = 'run', ended_on = NULL WHERE id = ?",
+            # A pause stays: whoever stops the service at this moment means this task as well.
+            "UPDATE task SET state = ?, wanted = CASE wanted WHEN 'cancel' THEN 'run'"
+            " ELSE wanted END, ended_on = NULL WHERE id = ?",
             (TaskState.QUEUED.value, task),
         )
         _reopen(connection, task)

@@ -18,6 +18,7 @@ from azext_dms_pg.model.states import (
     TableState,
     TaskState,
 )
+from azext_dms_pg.state import mailbox
 from azext_dms_pg.state.records import (
     CommandRecord,
     DatabaseRecord,
@@ -100,6 +101,33 @@ def set_service_state(
             (state.value, service.id, None if only_from is None else only_from.value),
         )
         return done.rowcount == 1
+
+
+def stop_service(store: Store, service: ServiceRecord) -> None:
+    """Have the service stop and its running tasks pause.
+
+    At once, as ``start_service`` does it: of two who ask for different things at the same time,
+    the later one is to get all of it.
+    """
+    _turn(store, service, ServiceState.STOPPING, (mailbox.RUN, mailbox.PAUSE))
+
+
+def start_service(store: Store, service: ServiceRecord) -> None:
+    """Have the service start and its paused tasks go on; see ``stop_service``."""
+    _turn(store, service, ServiceState.STARTING, (mailbox.PAUSE, mailbox.RUN))
+
+
+def _turn(
+    store: Store, service: ServiceRecord, state: ServiceState, wanted: tuple[str, str]
+) -> None:
+    before, after = wanted
+    with store.transaction() as connection:
+        connection.execute("UPDATE service SET state = ? WHERE id = ?", (state.value, service.id))
+        connection.execute(
+            "UPDATE task SET wanted = ? WHERE wanted = ?"
+            " AND project IN (SELECT id FROM project WHERE service = ?)",
+            (after, before, service.id),
+        )
 
 
 def delete_service(store: Store, service: ServiceRecord) -> None:

@@ -104,6 +104,9 @@ def test_a_cancel_that_a_suspended_worker_does_not_hear(
     _, worker = processes_of(mover)
     mover.suspend(worker)
     task.backend.tasks.cancel(task.where)
+    with pytest.raises(ConflictError) as refused:
+        task.backend.tasks.restart(task.where)
+    assert refused.value.code == "TaskIsCancelling"
     monkeypatch.setattr(report, "_SILENT_SECONDS", 3.0)
     task.until(lambda: "WorkerSilent" in str(task.show()["errors"]), "the silence told")
     assert task.state == "UNDEFINED"

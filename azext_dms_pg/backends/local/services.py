@@ -14,7 +14,7 @@ from azext_dms_pg.errors import ConflictError
 from azext_dms_pg.model.states import ServiceState
 from azext_dms_pg.model.task_input import TASK_TYPE
 from azext_dms_pg.model.version import VERSION
-from azext_dms_pg.state import mailbox, resources
+from azext_dms_pg.state import resources
 from azext_dms_pg.state.report import Liveness
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class LocalServices:
         require_supported_platform()
         service = self._tree.service(where)
         if service.state in {ServiceState.STOPPED, ServiceState.STOPPING}:
-            resources.set_service_state(self._tree.store, service, ServiceState.STARTING)
+            resources.start_service(self._tree.store, service)
         try:
             for task in self._tasks(service):
                 if self._tree.service(where).state == ServiceState.STOPPING:
@@ -82,8 +82,6 @@ class LocalServices:
                     break
                 if resources.has_ended(self._tree.store, task):
                     continue
-                if task.wanted == mailbox.PAUSE:
-                    mailbox.ask(self._tree.store, task.id, mailbox.RUN)
                 spawn(self._tree, task)
         finally:
             resources.set_service_state(
@@ -103,11 +101,8 @@ class LocalServices:
         service = self._tree.service(where)
         if service.state == ServiceState.STOPPED:
             return _shape(service)
-        resources.set_service_state(self._tree.store, service, ServiceState.STOPPING)
+        resources.stop_service(self._tree.store, service)
         unfinished = [task for task in self._tasks(service) if not task.state.is_final]
-        for task in unfinished:
-            if task.wanted == mailbox.RUN:
-                mailbox.ask(self._tree.store, task.id, mailbox.PAUSE)
         deadline = time.monotonic() + _PAUSE_SECONDS
         while busy := [task for task in unfinished if self._tree.is_worked_on(task)]:
             self._require_no_start(where)

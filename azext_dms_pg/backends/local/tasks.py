@@ -146,6 +146,12 @@ class LocalTasks:
                 code="TaskEnded",
             )
         task = self._tree.settled(task)
+        if task.state is TaskState.CANCELING and not is_leaving(self._tree, task):
+            raise ConflictError(
+                f"Task {task.name!r} is being cancelled; it cannot go on.",
+                "Wait for the end of that; then delete the task and create it again.",
+                code="TaskIsCancelling",
+            )
         failed = [
             database.ordinal
             for database in resources.databases(self._tree.store, task.id)
@@ -163,8 +169,6 @@ class LocalTasks:
             )
         if failed or task.state in _RESTARTABLE:
             progress.reopen(self._tree.store, task.id)
-        if task.wanted == mailbox.PAUSE:
-            mailbox.ask(self._tree.store, task.id, mailbox.RUN)
         spawn(self._tree, task)
         return self.show(where, expand=None)
 

@@ -16,7 +16,13 @@ from azext_dms_pg.errors import ConflictError, StateError
 from azext_dms_pg.model.blotter import Blotter
 from azext_dms_pg.model.connection import Connection, Secret
 from azext_dms_pg.model.finding import Finding
-from azext_dms_pg.model.states import CommandState, MigrationState, Severity, TaskState
+from azext_dms_pg.model.states import (
+    CommandState,
+    MigrationState,
+    ServiceState,
+    Severity,
+    TaskState,
+)
 from azext_dms_pg.model.task_input import DatabaseInput, TaskInput
 from azext_dms_pg.state import mailbox, progress, resources, vault
 from azext_dms_pg.state.paths import StateDir
@@ -200,3 +206,23 @@ def test_two_stores_of_one_process_and_a_worker_that_leaves(
         assert resources.get_task(store, task.id).state is state
         assert resources.get_task(second, task.id).state is state
     second.close()
+
+
+def test_a_service_and_its_tasks_turn_together(store: Store, task: TaskRecord) -> None:
+    service = task.project.service
+    resources.stop_service(store, service)
+    assert resources.get_task(store, task.id).project.service.state == ServiceState.STOPPING
+    assert mailbox.wanted(store, task.id) == mailbox.PAUSE
+    # Meant before the stop and written after it: the stop stands.
+    progress.reopen(store, task.id)
+    assert mailbox.wanted(store, task.id) == mailbox.PAUSE
+    resources.start_service(store, service)
+    assert resources.get_task(store, task.id).project.service.state == ServiceState.STARTING
+    assert mailbox.wanted(store, task.id) == mailbox.RUN
+
+
+def test_a_cancel_outlives_stop_and_start(store: Store, task: TaskRecord) -> None:
+    mailbox.ask(store, task.id, mailbox.CANCEL)
+    resources.stop_service(store, task.project.service)
+    resources.start_service(store, task.project.service)
+    assert mailbox.wanted(store, task.id) == mailbox.CANCEL

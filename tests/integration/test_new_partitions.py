@@ -41,6 +41,10 @@ def test_a_new_partition(
     source.run("UPDATE events SET day = 25 WHERE id = 7; DELETE FROM events WHERE id = 8")
     source.run("UPDATE events SET v = 'later' WHERE day = 25")
     task.finish()
+    told = [each["message"] for each in task.findings() if each["code"] == "PartitionNotMade"]
+    assert ["events_rest" in each for each in told] == [True] * (
+        target_shape == "a default partition"
+    )
     assert target.value("SELECT count(*) FROM events") == source.value(
         "SELECT count(*) FROM events"
     )

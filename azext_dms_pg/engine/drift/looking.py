@@ -25,7 +25,7 @@ from azext_dms_pg.engine.drift.membership import (
     detached_yet_followed,
     refreshed,
 )
-from azext_dms_pg.engine.drift.partitions import missing_partitions
+from azext_dms_pg.engine.drift.partitions import into_defaults, missing_partitions
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import MissingStatement, drift, fingerprint
 from azext_dms_pg.engine.faults import BeyondMendingError
@@ -142,6 +142,7 @@ class Looking:
             # A column the target lacks may bring its sequence.
             self._sequences(source, target, now, memory)
             self._definitions(source, target, plan, memory)
+            self._partitions(target, now, memory)
         # Only a look without anything left to do may be the last one for this state of things.
         self._fingerprint = "" if missing else seen
         self._looked = time.monotonic()
@@ -268,6 +269,22 @@ class Looking:
                 "target has none of that name, so its value is not carried over.",
                 "Run on the target, before the cutover if that is to set its value: "
                 f"{create_sequence(sequence.name, made.get(sequence.name))}",
+            )
+
+    def _partitions(self, target: Session, now: Survey, memory: Memory) -> None:
+        if not (memory.membership.places or memory.empty_roots):
+            return
+        with translated("target", "looking at the partitions"):
+            there = survey(target)
+        for name, default in into_defaults(now, there, memory).items():
+            self._once.event(
+                "info",
+                "PartitionNotMade",
+                name,
+                f"{name} is a new partition on the source. The target has none for its rows; they "
+                f"are in its default partition {default}. Nothing is missing.",
+                f"If the target shall have it too: after the cutover, move these rows out of "
+                f"{default} and make the partition, in one transaction.",
             )
 
     def _definitions(self, source: Session, target: Session, plan: Plan, memory: Memory) -> None:

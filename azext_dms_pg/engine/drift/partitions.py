@@ -36,6 +36,14 @@ def missing_partitions(
     return [item for part in partitions_now(source, memory) for item in search.look(part)]
 
 
+def into_defaults(source: Survey, target: Survey, memory: Memory) -> dict[Name, Name]:
+    """New partitions the target does without → its default partition, which takes their rows."""
+    search = _Search(source, target, memory, refused=False)
+    for part in partitions_now(source, memory):
+        list(search.look(part))
+    return search.in_default
+
+
 @dataclass(frozen=True)
 class _Search:
     """Goes from the roots down."""
@@ -47,6 +55,7 @@ class _Search:
     there: dict[Name, Relation] = field(default_factory=dict)
     """The target's partition of the same rows, where it is called otherwise."""
     made: set[Name] = field(default_factory=set)
+    in_default: dict[Name, Name] = field(default_factory=dict)
 
     def look(self, part: Relation) -> Iterator[MissingStatement]:
         above = part.ancestors[0]
@@ -60,7 +69,10 @@ class _Search:
         children = self._children(self.target, parent.name)
         if bound in children:
             self.there[part.name] = children[bound]
-        elif _DEFAULT not in children and (self.refused or self._is_wanted(part, parent, children)):
+        elif _DEFAULT in children:
+            if self._is_new(part):
+                self.in_default[part.name] = children[_DEFAULT].name
+        elif self.refused or (self._is_new(part) and self._is_free(part, parent, children)):
             yield from self._make(part, parent.name)
 
     def _is_cut_alike(self, above: Name, parent: Relation) -> bool:
@@ -70,14 +82,15 @@ class _Search:
         there = self.target.detail(parent)
         return (here.strategy, here.partition_key) == (there.strategy, there.partition_key)
 
-    def _is_wanted(self, part: Relation, parent: Relation, children: dict[str, Relation]) -> bool:
-        """Whether it is new, and surely does not overlap what the target has in its place."""
+    def _is_new(self, part: Relation) -> bool:
         begun = {table.oid for table in self.memory.tables}
-        if part.oid in begun or any(
+        return part.oid not in begun and not any(
             part.name in relation.ancestors and relation.oid in begun
             for relation in self.source.relations
-        ):
-            return False
+        )
+
+    def _is_free(self, part: Relation, parent: Relation, children: dict[str, Relation]) -> bool:
+        """Whether it surely does not overlap what the target has in its place."""
         if any(other.parent == parent.name for other in self.target.others):
             return False  # nobody has asked for the bounds of a foreign table
         bounds = self._children(self.source, part.ancestors[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from psycopg import sql
@@ -139,26 +140,13 @@ class _Finder:
         whole = row.partitioned and self._connection.info.server_version < _PARTITIONED_NOT_VALID
         later = row.validated and row.enforced and not whole
         table = _alter(row, only=not row.partitioned)
-        constraint = sql.Identifier(row.name)
-        create = [
-            sql.SQL("{} ADD CONSTRAINT {} {}{}").format(
-                table,
-                constraint,
-                sql.SQL(row.definition),
-                sql.SQL(" NOT VALID" if later else ""),
-            )
-        ]
-        if row.comment is not None:
-            create.append(_comment("CONSTRAINT", constraint, row, row.comment))
-        if row.triggers:
-            create.append(_trigger_states(row))
-        validate = sql.SQL("{} VALIDATE CONSTRAINT {}").format(table, constraint)
-        return Deferred(
-            kind=ledger.FOREIGN_KEY,
-            table=Name(row.schema, row.relation),
-            name=row.name,
-            drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, constraint)),
-            create=tuple(self._text(step) for step in create),
+        definition = sql.SQL(row.definition + (" NOT VALID" if later else ""))
+        key = self._added(ledger.FOREIGN_KEY, row, table, definition)
+        states = (self._text(_trigger_states(row)),) if row.triggers else ()
+        validate = sql.SQL("{} VALIDATE CONSTRAINT {}").format(table, sql.Identifier(row.name))
+        return replace(
+            key,
+            create=key.create + states,
             validate=self._text(validate) if later else None,
             columns=tuple(Listed(*column) for column in row.columns),
         )
@@ -167,19 +155,7 @@ class _Finder:
         # Never ONLY: what children and partitions inherited goes and comes with it. The definition
         # says itself that it is NOT VALID.
         table = _alter(row, only=False)
-        constraint = sql.Identifier(row.name)
-        create = [
-            sql.SQL("{} ADD CONSTRAINT {} {}").format(table, constraint, sql.SQL(row.definition))
-        ]
-        if row.comment is not None:
-            create.append(_comment("CONSTRAINT", constraint, row, row.comment))
-        return Deferred(
-            kind=ledger.UNCHECKED,
-            table=Name(row.schema, row.relation),
-            name=row.name,
-            drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, constraint)),
-            create=tuple(self._text(step) for step in create),
-        )
+        return self._added(ledger.UNCHECKED, row, table, sql.SQL(row.definition))
 
     def _switch(self, row: Any, kind: str, word: str) -> Deferred:
         # ONLY: a parent's switch would throw those of its partitions too, which may differ.
@@ -222,25 +198,41 @@ class _Finder:
         )
         if row.constraint_name is None:
             return (item,)
-        return (self._constraint(row), _without_drop(item))
+        # The index goes with the constraint.
+        return (self._constraint(row), replace(item, drop=""))
 
     def _constraint(self, row: Any) -> Deferred:
-        table = _alter(row, only=True)
-        name = sql.Identifier(row.constraint_name)
         words = "PRIMARY KEY" if row.constraint_type == "p" else "UNIQUE"
         timing = " DEFERRABLE" if row.deferrable else ""
         timing += " INITIALLY DEFERRED" if row.deferred else ""
-        create = [
-            sql.SQL("{} ADD CONSTRAINT {} {} USING INDEX {}{}").format(
-                table, name, sql.SQL(words), sql.Identifier(row.name), sql.SQL(timing)
+        definition = sql.SQL("{} USING INDEX {}{}").format(
+            sql.SQL(words), sql.Identifier(row.name), sql.SQL(timing)
+        )
+        # The row is the index's: the constraint has a name and a comment of its own.
+        own = row._replace(name=row.constraint_name, comment=row.constraint_comment)
+        return self._added(ledger.CONSTRAINT, own, _alter(row, only=True), definition)
+
+    def _added(
+        self, kind: str, row: Any, table: sql.Composable, definition: sql.Composable
+    ) -> Deferred:
+        """A constraint, which comes back with the comment it had.
+
+        :param row: its name and comment, and where it stands.
+        :param table: the beginning of ALTER TABLE.
+        """
+        name = sql.Identifier(row.name)
+        create = [sql.SQL("{} ADD CONSTRAINT {} {}").format(table, name, definition)]
+        if row.comment is not None:
+            on = sql.Identifier(row.schema, row.relation)
+            create.append(
+                sql.SQL("COMMENT ON CONSTRAINT {} ON {} IS {}").format(
+                    name, on, sql.Literal(row.comment)
+                )
             )
-        ]
-        if row.constraint_comment is not None:
-            create.append(_comment("CONSTRAINT", name, row, row.constraint_comment))
         return Deferred(
-            kind=ledger.CONSTRAINT,
+            kind=kind,
             table=Name(row.schema, row.relation),
-            name=row.constraint_name,
+            name=row.name,
             drop=self._text(sql.SQL("{} DROP CONSTRAINT {}").format(table, name)),
             create=tuple(self._text(step) for step in create),
         )
@@ -278,14 +270,3 @@ def _trigger_states(row: Any) -> sql.Composed:
         " END LOOP; END"
     ).format(states, sql.Literal(row.oid), sql.Literal(row.name))
     return sql.SQL("DO LANGUAGE plpgsql {}").format(sql.Literal(block.as_string()))
-
-
-def _comment(what: str, name: sql.Identifier, row: Any, text: str) -> sql.Composed:
-    return sql.SQL("COMMENT ON {} {} ON {} IS {}").format(
-        sql.SQL(what), name, sql.Identifier(row.schema, row.relation), sql.Literal(text)
-    )
-
-
-def _without_drop(item: Deferred) -> Deferred:
-    """The index of a constraint goes with the constraint."""
-    return Deferred(item.kind, item.table, item.name, item.create)

@@ -215,8 +215,8 @@ MUTANTS = (
     Mutant(
         23,
         "engine/drift/looking.py",
-        "            found += missing_partitions(now, there, memory, refused=unplaced)\n",
-        "",
+        "found += missing_partitions(both.source, both.target, memory, refused=unplaced)",
+        "pass",
         "test_new_partitions.py::test_a_partition_without_rows_is_missed_too",
     ),
     Mutant(

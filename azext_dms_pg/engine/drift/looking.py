@@ -27,7 +27,12 @@ from azext_dms_pg.engine.drift.membership import (
 )
 from azext_dms_pg.engine.drift.partitions import into_defaults, missing_partitions
 from azext_dms_pg.engine.drift.proof import suspects
-from azext_dms_pg.engine.drift.statements import MissingStatement, drift, fingerprint
+from azext_dms_pg.engine.drift.statements import (
+    MissingStatement,
+    compare,
+    fingerprint,
+    read_both,
+)
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.memory import recall, written
 from azext_dms_pg.engine.planning.plan import TEST_DECODING
@@ -161,15 +166,12 @@ class Looking:
 
         :param unplaced: no partition of the target took a row.
         """
-        found = [item for item in drift(source, target, plan) if item.statement not in accepted]
+        both = read_both(source, target, plan)
+        found = [item for item in compare(both, plan) if item.statement not in accepted]
         memory = self._memory(target)
         if memory.membership.places or memory.empty_roots:
-            with translated("source", "looking at the tables again"):
-                now = survey(source)
-            with translated("target", "looking at the tables again"):
-                there = survey(target)
-            found += leftovers(now, target, memory.membership)
-            found += missing_partitions(now, there, memory, refused=unplaced)
+            found += leftovers(both.source, target, memory.membership)
+            found += missing_partitions(both.source, both.target, memory, refused=unplaced)
         # A schema may be missed for several things in it.
         return list({item.statement: item for item in found}.values())
 

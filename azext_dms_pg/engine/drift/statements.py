@@ -70,14 +70,14 @@ def drift(
     source: psycopg.Connection[Any], target: psycopg.Connection[Any], plan: Plan
 ) -> tuple[MissingStatement, ...]:
     """Compare both catalogues as they are now, for the tables of the plan."""
-    return compare(_read(source, target, plan), plan)
+    return compare(read_both(source, target, plan), plan)
 
 
 def with_common(
     source: psycopg.Connection[Any], target: psycopg.Connection[Any], plan: Plan
 ) -> Plan:
     """The plan of a migration that begins, with what refuses rows on both sides alike."""
-    both = _read(source, target, plan)
+    both = read_both(source, target, plan)
     return replace(
         plan,
         begun=tuple(
@@ -97,7 +97,7 @@ def fingerprint(session: psycopg.Connection[Any], side: Side) -> str:
     return str(row[0]) if row else ""
 
 
-def _read(
+def read_both(
     source: psycopg.Connection[Any], target: psycopg.Connection[Any], plan: Plan
 ) -> Catalogues:
     """Both catalogues, each as it was at one moment.

@@ -75,13 +75,12 @@ def test_pauses_with_the_statement_and_goes_on(
     mover: Mover, source: Database, target: Database, case: str, plugin: str
 ) -> None:
     ddl, change, expected = CASES[case]
-    for database in (source, target):
-        database.run(SCHEMA)
+    there = SCHEMA
     if case == "no NOT NULL any more":
-        target.run('ALTER TABLE "The Table" ALTER COLUMN v SET NOT NULL')
-    source.run(ROWS)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
+        there += 'ALTER TABLE "The Table" ALTER COLUMN v SET NOT NULL'
+    task = mover.ready_with(
+        source, target, SCHEMA, ROWS, target_schema=there, source_settings={"plugin": plugin}
+    )
     source.run("INSERT INTO other VALUES (1)")
     source.run(ddl)
     source.run(change)
@@ -103,11 +102,7 @@ def test_pauses_with_the_statement_and_goes_on(
 
 
 def test_survives_a_restart_while_paused(mover: Mover, source: Database, target: Database) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     source.run("ALTER TABLE other ADD COLUMN more text; INSERT INTO other VALUES (1, 'x')")
     _paused(task)
     mover.close()
@@ -123,11 +118,7 @@ def test_survives_a_restart_while_paused(mover: Mover, source: Database, target:
 def test_found_behind_a_cutover_that_was_asked_for(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     source.run('ALTER TABLE "The Table" DROP COLUMN n')
     task.cutover()
     statement = _paused(task)
@@ -144,11 +135,7 @@ def test_ddl_made_on_the_target_first_does_not_pause(
     mover: Mover, source: Database, target: Database
 ) -> None:
     """What a careful user does: the target first."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     for statement in (
         "ALTER TABLE other ADD COLUMN more text",
         "ALTER TYPE color ADD VALUE 'green'",
@@ -165,11 +152,7 @@ def test_ddl_made_on_the_target_first_does_not_pause(
 
 def test_a_table_dropped_on_the_source(mover: Mover, source: Database, target: Database) -> None:
     """It is no loss: the target keeps what was there."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     source.run("INSERT INTO other VALUES (1)")
     source.run("DROP TABLE other")
     source.run('DELETE FROM "The Table" WHERE id = 1')
@@ -184,11 +167,8 @@ def test_the_replica_identity_changes(mover: Mover, source: Database, target: Da
         CREATE TABLE moving (id int PRIMARY KEY, u int NOT NULL, v text);
         CREATE UNIQUE INDEX moving_u ON moving (u);
     """
-    for database in (source, target):
-        database.run(schema)
-    source.run("INSERT INTO moving SELECT i, i, 'v' FROM generate_series(1, 20) i")
-    task = mover.start(source, target)
-    task.ready()
+    rows = "INSERT INTO moving SELECT i, i, 'v' FROM generate_series(1, 20) i"
+    task = mover.ready_with(source, target, schema, rows)
     for identity in ("USING INDEX moving_u", "FULL", "DEFAULT", "USING INDEX moving_u"):
         source.run(f"ALTER TABLE moving REPLICA IDENTITY {identity}")
         source.run("UPDATE moving SET v = v || 'x' WHERE id % 3 = 0")
@@ -203,11 +183,7 @@ def test_a_restart_while_a_table_has_another_name(
     mover: Mover, source: Database, target: Database
 ) -> None:
     """The plan that is made anew has no place for it: waited for, as without a restart."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     source.run("ALTER TABLE other RENAME TO another; INSERT INTO another VALUES (1)")
     _paused(task)
     mover.close()
@@ -262,10 +238,7 @@ def test_a_column_that_came_since_and_has_another_type_now(
     mover: Mover, source: Database, target: Database
 ) -> None:
     """No row tells of it: the catalogues do, at the cutover at the latest."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA)
     for database in (source, target):
         database.run("ALTER TABLE other ADD COLUMN more varchar(30)")
     source.run("ALTER TABLE other ALTER COLUMN more TYPE varchar(60)")
@@ -304,26 +277,20 @@ def test_an_identity_that_moved_ends_in_words(
 
 
 def _moving(mover: Mover, source: Database, target: Database) -> Task:
-    for database in (source, target):
-        database.run(
-            "CREATE TABLE moving (id int PRIMARY KEY, i int NOT NULL, j int NOT NULL);"
-            "CREATE UNIQUE INDEX moving_i ON moving (i);"
-            "CREATE UNIQUE INDEX moving_j ON moving (j);"
-            "ALTER TABLE moving REPLICA IDENTITY USING INDEX moving_i"
-        )
-    source.run("INSERT INTO moving SELECT i, i, i FROM generate_series(1, 9) i")
-    task = mover.start(source, target, source_settings={"plugin": "test_decoding"})
-    task.ready()
-    return task
+    schema = """
+        CREATE TABLE moving (id int PRIMARY KEY, i int NOT NULL, j int NOT NULL);
+        CREATE UNIQUE INDEX moving_i ON moving (i);
+        CREATE UNIQUE INDEX moving_j ON moving (j);
+        ALTER TABLE moving REPLICA IDENTITY USING INDEX moving_i;
+    """
+    rows = "INSERT INTO moving SELECT i, i, i FROM generate_series(1, 9) i"
+    by = {"plugin": "test_decoding"}
+    return mover.ready_with(source, target, schema, rows, source_settings=by)
 
 
 def test_a_type_of_another_name(mover: Mover, source: Database, target: Database) -> None:
     """Its columns are not written anew for that."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     source.run("ALTER TYPE color RENAME TO colour; UPDATE \"The Table\" SET c = 'blue'")
     task.cutover()
     statement = _paused(task)

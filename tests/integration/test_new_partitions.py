@@ -15,24 +15,24 @@ CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20);
 """
 ROWS = "INSERT INTO events SELECT i, i % 20, 'v' FROM generate_series(1, 200) i"
 NEW = "CREATE TABLE events_3 PARTITION OF events FOR VALUES FROM (20) TO (30)"
+FLAT = "CREATE TABLE events (id int, day int, v text, PRIMARY KEY (id, day))"
+WITH_DEFAULT = SCHEMA + "CREATE TABLE events_rest PARTITION OF events DEFAULT"
 
 
 @pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
-@pytest.mark.parametrize("target_shape", ["a default partition", "the same partition", "flat"])
+@pytest.mark.parametrize(
+    "there",
+    [WITH_DEFAULT, SCHEMA, FLAT],
+    ids=["a default partition", "the same partition", "flat"],
+)
 def test_a_new_partition(
-    mover: Mover, source: Database, target: Database, plugin: str, target_shape: str
+    mover: Mover, source: Database, target: Database, plugin: str, there: str
 ) -> None:
-    source.run(SCHEMA + ROWS)
-    if target_shape == "flat":
-        target.run("CREATE TABLE events (id int, day int, v text, PRIMARY KEY (id, day))")
-    else:
-        target.run(SCHEMA)
-    if target_shape == "a default partition":
-        target.run("CREATE TABLE events_rest PARTITION OF events DEFAULT")
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
+    task = mover.ready_with(
+        source, target, SCHEMA, ROWS, target_schema=there, source_settings={"plugin": plugin}
+    )
     source.run("UPDATE events SET v = 'w' WHERE id = 1")
-    if target_shape == "the same partition":
+    if there == SCHEMA:
         target.run(NEW)
     source.run(NEW)
     source.run(
@@ -54,10 +54,7 @@ def test_a_new_partition(
 
 def test_a_new_partition_and_a_new_column(mover: Mover, source: Database, target: Database) -> None:
     """The column is asked for once, with the value that older rows hold."""
-    source.run(SCHEMA + ROWS)
-    target.run(SCHEMA + "CREATE TABLE events_rest PARTITION OF events DEFAULT")
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS, target_schema=WITH_DEFAULT)
     source.run("ALTER TABLE events ADD COLUMN more int NOT NULL DEFAULT 7")
     source.run("ALTER TABLE events ALTER COLUMN more SET DEFAULT 8")
     source.run("CREATE TABLE events_0 PARTITION OF events FOR VALUES FROM (20) TO (30)")
@@ -157,10 +154,7 @@ def test_a_partition_the_target_has_no_place_for(
     mover: Mover, source: Database, target: Database, case: str, plugin: str
 ) -> None:
     ddl, expected = LACKING[case]
-    source.run(SCHEMA + ROWS)
-    target.run(SCHEMA)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS, source_settings={"plugin": plugin})
     source.run(ddl)
     source.run("INSERT INTO events SELECT 1000 + i, 20 + i % 10, 'n' FROM generate_series(1, 9) i")
     told = _told(task)
@@ -176,10 +170,7 @@ def test_a_partition_without_rows_is_missed_too(
     mover: Mover, source: Database, target: Database
 ) -> None:
     """The application's next row has to have a place; another partition is no more."""
-    source.run(SCHEMA + ROWS)
-    target.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     source.run("DELETE FROM events WHERE day < 10; DROP TABLE events_1")
     source.run(NEW)
     task.cutover()
@@ -190,23 +181,20 @@ def test_a_partition_without_rows_is_missed_too(
 
 
 @pytest.mark.parametrize(
-    "target_shape",
+    "there",
     [
-        "CREATE TABLE events (id int, day int, v text, PRIMARY KEY (id, day))",
-        SCHEMA + "CREATE TABLE events_rest PARTITION OF events DEFAULT",
+        FLAT,
+        WITH_DEFAULT,
         SCHEMA + "CREATE TABLE events_more PARTITION OF events FOR VALUES FROM (20) TO (99)",
         BY_HASH,
     ],
     ids=["flat", "a default", "a wider one", "cut otherwise"],
 )
 def test_a_partition_whose_rows_have_a_place(
-    mover: Mover, source: Database, target: Database, target_shape: str
+    mover: Mover, source: Database, target: Database, there: str
 ) -> None:
     """Nothing is asked for that the target would refuse, or that nobody misses."""
-    source.run(SCHEMA + ROWS)
-    target.run(target_shape)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS, target_schema=there)
     source.run(NEW)
     source.run("INSERT INTO events VALUES (1000, 25, 'new')")
     task.finish()
@@ -217,10 +205,7 @@ def test_a_partition_whose_rows_have_a_place(
 def test_a_partition_that_is_a_table_on_the_target(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    source.run(SCHEMA + ROWS)
-    target.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS)
     target.run("CREATE TABLE events_3 (LIKE events INCLUDING ALL)")
     source.run(ATTACHED)
     source.run("INSERT INTO events VALUES (1000, 25, 'new')")
@@ -236,10 +221,7 @@ def test_a_partition_that_is_a_table_on_the_target(
 def test_a_row_that_had_no_place_since_the_beginning(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    source.run(SCHEMA + ROWS + ";" + NEW)
-    target.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, f"{ROWS}; {NEW}")
     source.run("INSERT INTO events VALUES (1000, 25, 'new')")
     told = _told(task)
     assert told == MADE

@@ -21,14 +21,6 @@ _BACKENDS = (
 )
 
 
-def _ready(mover: Mover, source: Database, target: Database) -> Task:
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
-    return task
-
-
 @contextmanager
 def _frozen(database: Database, purposes: str) -> Iterator[None]:
     """The backends of those sessions, stopped in their tracks."""
@@ -53,7 +45,7 @@ def test_a_session_of_the_source_falls_silent(
     mover: Mover, source: Database, target: Database, silent: str
 ) -> None:
     """Its server knows that the session waits for us, so a new one takes its place."""
-    task = _ready(mover, source, target)
+    task = mover.ready_with(source, target, SCHEMA)
     with _frozen(source, silent):
         source.run("INSERT INTO t SELECT n, 'late' FROM generate_series(1, 50) n")
         said = "walsender waits for" if silent == "stream" else "wait for each other"
@@ -66,7 +58,7 @@ def test_a_session_of_the_source_falls_silent(
 def test_the_session_that_writes_the_fence_falls_silent(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    task = _ready(mover, source, target)
+    task = mover.ready_with(source, target, SCHEMA)
     with _frozen(source, "control"):
         task.finish()
     assert task.compare().clean
@@ -76,7 +68,7 @@ def test_the_session_that_writes_the_fence_falls_silent(
 def test_the_session_that_applies_falls_silent(
     mover: Mover, source: Database, target: Database, then: str
 ) -> None:
-    task = _ready(mover, source, target)
+    task = mover.ready_with(source, target, SCHEMA)
     with _frozen(target, "apply"):
         source.run("INSERT INTO t SELECT n, 'late' FROM generate_series(1, 50) n")
         if then == "cancel":
@@ -98,10 +90,7 @@ def test_a_source_nobody_hears_of(
 ) -> None:
     """Nothing gets through any more and no connection ends; ``show`` does not say all is well."""
     proxy = make_proxy(source.server)
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target, source_by=proxy)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, source_by=proxy)
     proxy.stall()
     source.run("INSERT INTO t VALUES (1, 'unseen')")
     if then == "cancel":
@@ -124,11 +113,8 @@ def test_who_waits_for_a_lock_is_not_taken_for_deaf(
     mover: Mover, source: Database, target: Database
 ) -> None:
     """Nor is a session whose answer nobody has come to read meanwhile."""
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run("INSERT INTO t SELECT n, 'x' FROM generate_series(1, 100) n")
-    task = mover.start(source, target)
-    task.ready()
+    rows = "INSERT INTO t SELECT n, 'x' FROM generate_series(1, 100) n"
+    task = mover.ready_with(source, target, SCHEMA, rows)
     walsender = source.value(
         "SELECT pid FROM pg_stat_replication WHERE application_name LIKE 'dms-pg%'"
     )

@@ -28,10 +28,7 @@ def test_nothing_is_ready_while_the_source_is_away(
     mover: Mover, source: Database, target: Database, make_proxy: MakeProxy
 ) -> None:
     proxy = make_proxy(source.server)
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target, source_by=proxy)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, source_by=proxy)
     proxy.refuse()
     proxy.cut()
     task.reach("RUNNING")
@@ -46,10 +43,7 @@ def test_a_new_worker_is_not_ready_before_it_has_looked(
     mover: Mover, source: Database, target: Database, make_proxy: MakeProxy
 ) -> None:
     proxy = make_proxy(source.server)
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target, source_by=proxy)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, source_by=proxy)
     mover.close()
     proxy.refuse()
     task.backend.tasks.restart(task.where)
@@ -70,10 +64,7 @@ def processes_of(mover: Mover) -> tuple[int, int]:
 def test_nothing_is_ready_while_an_orphan_is_suspended(
     mover: Mover, source: Database, target: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA)
     supervisor, worker = processes_of(mover)
     mover.suspend(worker)
     os.kill(supervisor, signal.SIGKILL)
@@ -97,10 +88,7 @@ def test_nothing_is_ready_while_an_orphan_is_suspended(
 def test_a_cancel_that_a_suspended_worker_does_not_hear(
     mover: Mover, source: Database, target: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA)
     _, worker = processes_of(mover)
     mover.suspend(worker)
     task.backend.tasks.cancel(task.where)
@@ -123,11 +111,8 @@ def test_a_database_that_fails_at_the_beginning_is_cancelled_with_the_others(
     """The first has a slot by then: the task did not fail in validation, where nothing is left."""
     other = make_database(source.server, SCHEMA)
     refusing = make_database(target.server, SCHEMA + ";" + _NO_SCHEMAS)
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run("INSERT INTO t VALUES (1, 'x')")
-    task = mover.start(source, target, others=[(other, refusing)])
-    task.ready()
+    row = "INSERT INTO t VALUES (1, 'x')"
+    task = mover.ready_with(source, target, SCHEMA, row, others=[(other, refusing)])
 
     def failed() -> bool:
         return bool(task.level("DatabaseLevelOutput")[1]["migrationState"] == "FAILED")

@@ -10,11 +10,7 @@ def asleep(
     mover: Mover, source: Database, target: Database, schema: str, rows: str, *, plugin: str
 ) -> Task:
     """Ready for the cutover, and then its worker is gone."""
-    for database in (source, target):
-        database.run(schema)
-    source.run(rows)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
+    task = mover.ready_with(source, target, schema, rows, source_settings={"plugin": plugin})
     mover.close()
     return task
 

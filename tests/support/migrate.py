@@ -2,8 +2,7 @@
 
     outcome = mover.whole(source, target, schema=…, data=…, changes=[…])
 
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, schema=…)
     source.run(…)
     task.finish()
 
@@ -243,6 +242,29 @@ class Mover:
         self.backend.tasks.create(where, task_input, options)
         return task
 
+    def ready_with(
+        self,
+        source: Database,
+        target: Database,
+        schema: str,
+        data: str = "",
+        *,
+        target_schema: str | None = None,
+        **options: Any,
+    ) -> Task:
+        """Schema on both, data on the source; a task that has loaded it and is in step.
+
+        :param target_schema: when it differs from the source's.
+        :param options: as for ``start``.
+        """
+        there = schema if target_schema is None else target_schema
+        for database, script in ((source, schema), (target, there), (source, data)):
+            if script:
+                database.run(script)
+        task = self.start(source, target, **options)
+        task.ready()
+        return task
+
     def whole(
         self,
         source: Database,
@@ -261,14 +283,7 @@ class Mover:
         :param compare: options for the oracle.
         :param options: as for ``start``.
         """
-        if schema:
-            source.run(schema)
-        if target_schema or (target_schema is None and schema):
-            target.run(target_schema or schema)
-        if data:
-            source.run(data)
-        task = self.start(source, target, **options)
-        task.ready()
+        task = self.ready_with(source, target, schema, data, target_schema=target_schema, **options)
         changes = list(changes)
         for statement in changes:
             source.run(statement)

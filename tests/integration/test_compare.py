@@ -25,12 +25,7 @@ INSERT INTO u SELECT n, n FROM generate_series(1, 500) n;
 
 @pytest.fixture
 def ready(mover: Mover, source: Database, target: Database) -> Task:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(DATA)
-    task = mover.start(source, target)
-    task.ready()
-    return task
+    return mover.ready_with(source, target, SCHEMA, DATA)
 
 
 def _compare(task: Task, passwords: TaskInput | None = None) -> dict[str, dict[str, object]]:
@@ -162,11 +157,7 @@ DRIFT = "ALTER TABLE u ALTER n TYPE numeric; INSERT INTO u VALUES (9001, 1)"
 def test_is_refused_in_words_while_the_task_waits(
     mover: Mover, source: Database, target: Database, plugin: str
 ) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(DATA)
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, DATA, source_settings={"plugin": plugin})
     source.run(DRIFT)
     task.until(lambda: "by itself: " in task.problem(), "a pause with a statement")
     with pytest.raises(ConflictError, match="cannot be compared now") as caught:
@@ -208,11 +199,7 @@ def test_one_under_way_is_not_forgotten_when_the_servers_are_tried_again(
 def test_the_cutover_compares_contents_on_request(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(DATA)
-    task = mover.start(source, target, settings={"compare": "checksum"})
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, DATA, settings={"compare": "checksum"})
     target.run("UPDATE u SET n = -1 WHERE id = 9")
     task.cutover()
     task.reach("FAILED")

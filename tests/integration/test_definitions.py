@@ -69,10 +69,7 @@ def test_one_in_the_place_of_another(mover: Mover, source: Database, target: Dat
         "CREATE INDEX i ON t (b);"
         "CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
     )
-    for database in (source, target):
-        database.run(SCHEMA + old)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA + old)
     source.run("ALTER TABLE t DROP CONSTRAINT fk; DROP INDEX i; DROP TRIGGER tr ON t")
     source.run(new)
     task.finish()

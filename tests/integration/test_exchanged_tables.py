@@ -26,12 +26,7 @@ WRITES = (
 
 def _begin(mover: Mover, source: Database, target: Database, schema: str = TABLES,
            rows: str = ROWS, **settings: str) -> Task:  # fmt: skip
-    for database in (source, target):
-        database.run(schema)
-    source.run(rows)
-    task = mover.start(source, target, settings=settings)
-    task.ready()
-    return task
+    return mover.ready_with(source, target, schema, rows, settings=settings)
 
 
 def _mend(task: Task) -> str:

@@ -186,11 +186,7 @@ def test_a_publication_that_is_altered(
     mover: Mover, source: Database, target: Database, alter: str
 ) -> None:
     flat = "CREATE TABLE t (id int, day int, v int, PRIMARY KEY (id, day));"
-    for database in (source, target):
-        database.run(flat)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, flat, ROWS)
     name = source.value("SELECT pubname FROM pg_publication WHERE pubname LIKE 'dms_pg_%'")
     source.run(alter.format(name))
     source.run("UPDATE t SET v = 3 WHERE id = 1")

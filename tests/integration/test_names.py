@@ -171,10 +171,7 @@ def test_percent_signs_where_statements_have_parameters(
     empty = 'CREATE TABLE "100% %s" (); ALTER TABLE "100% %s" REPLICA IDENTITY FULL;'
     late = 'CREATE TABLE "p 100% %s" PARTITION OF parted FOR VALUES FROM (10) TO (20);'
     first = "CREATE TABLE p PARTITION OF parted FOR VALUES FROM (0) TO (10);"
-    for database in (source, target):
-        database.run(parted + first + empty)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, parted + first + empty)
     for database in (target, source):
         database.run(late)
     source.run("INSERT INTO parted SELECT generate_series(0, 19)")

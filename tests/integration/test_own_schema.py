@@ -179,10 +179,7 @@ def test_hazard_37_what_others_keep_there_is_not_run(
     mover: Mover, source: Database, target: Database
 ) -> None:
     """A right that came while changes were followed, and a statement that was slipped in."""
-    for database in (source, target):
-        database.run(TABLE)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, TABLE)
     target.run(
         "GRANT INSERT ON dms_pg.deferred TO PUBLIC; INSERT INTO dms_pg.deferred"
         " SELECT id, 999, 'trigger', 'public', 't', 'x', ARRAY['CREATE TABLE public.mine ()'],"

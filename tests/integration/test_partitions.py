@@ -85,11 +85,7 @@ def test_a_flat_source_to_a_partitioned_target(
 def test_reported_under_the_name_of_the_root(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    for database in (source, target):
-        database.run(ROOT + LEAVES)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, ROOT + LEAVES, ROWS)
     assert task.tables().keys() == {"public.sale"}
     assert task.tables()["public.sale"]["fullLoadTotalRows"] == 100
     task.finish()

@@ -83,10 +83,7 @@ def test_a_failed_database_is_taken_up_again_beside_others(
 def test_nobody_works_on_when_the_state_is_gone(
     mover: Mover, source: Database, target: Database, how: str
 ) -> None:
-    for database in (source, target):
-        database.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, "CREATE TABLE t (id int PRIMARY KEY, v text)")
     elsewhere = mover.directory.with_name("elsewhere")
     if how == "moved":
         mover.directory.rename(elsewhere)
@@ -113,10 +110,7 @@ def test_nobody_works_on_when_the_state_is_gone(
 def test_a_start_while_the_service_is_being_stopped(
     mover: Mover, source: Database, target: Database
 ) -> None:
-    for database in (source, target):
-        database.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, "CREATE TABLE t (id int PRIMARY KEY, v text)")
     (worker,) = (pid for pid in mover.workers() if "--database" in processes.command_line(pid))
     mover.suspend(worker)
     told: list[str] = []

@@ -22,12 +22,8 @@ SETTING = (
 
 
 def _start(mover: Mover, source: Database, target: Database, login: Login | None = None) -> Task:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run("INSERT INTO t SELECT n, 'x' FROM generate_series(1, 500) n")
-    task = mover.start(source, target, source_login=login)
-    task.ready()
-    return task
+    rows = "INSERT INTO t SELECT n, 'x' FROM generate_series(1, 500) n"
+    return mover.ready_with(source, target, SCHEMA, rows, source_login=login)
 
 
 def _cut_over(task: Task) -> None:

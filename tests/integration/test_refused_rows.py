@@ -113,11 +113,7 @@ def test_a_constraint_that_speaks_at_the_commit(
 ) -> None:
     """No statement of ours was under way: only the target says which table it is."""
     deferred = "; ALTER TABLE t ADD CONSTRAINT late UNIQUE (a) DEFERRABLE"
-    for database in (source, target):
-        database.run(SCHEMA + deferred)
-    source.run(ROWS)
-    task = mover.start(source, target)
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA + deferred, ROWS)
     source.run("BEGIN; ALTER TABLE t DROP CONSTRAINT late; INSERT INTO t VALUES (3, 1, 3, 3); END")
     text, statement = _paused(task)
     assert statement == "ALTER TABLE public.t DROP CONSTRAINT late;"

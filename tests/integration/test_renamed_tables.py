@@ -32,12 +32,8 @@ def wanted(target: Database, make_database: MakeDatabase) -> frozenset[str]:
 
 
 def _started(mover: Mover, source: Database, target: Database) -> Task:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run("INSERT INTO par VALUES (1); INSERT INTO ch VALUES (1, 1)")
-    task = mover.start(source, target)
-    task.ready()
-    return task
+    rows = "INSERT INTO par VALUES (1); INSERT INTO ch VALUES (1, 1)"
+    return mover.ready_with(source, target, SCHEMA, rows)
 
 
 def test_a_cutover_brings_everything_back(
@@ -95,11 +91,8 @@ def test_words_about_a_table_stay_and_its_name_is_only_a_name(
 ) -> None:
     """Who owns a table chooses its name, and the statements run with the migration's rights."""
     wanted = oracle.snapshot(make_database(target.server, SAID + EVIL))
-    for database in (source, target):
-        database.run(SAID)
-    source.run("INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1)")
-    task = mover.start(source, target)
-    task.ready()
+    rows = "INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1)"
+    task = mover.ready_with(source, target, SAID, rows)
     for database in (source, target):
         database.run(EVIL)
     source.run("""INSERT INTO "a'; CREATE TABLE public.injected (); --" VALUES (2, 1)""")

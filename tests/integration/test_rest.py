@@ -31,10 +31,8 @@ def login(request: pytest.FixtureRequest) -> Login | None:
 def test_an_open_transaction_is_waited_for(
     mover: Mover, source: Database, target: Database, login: Login | None
 ) -> None:
-    for database in (source, target):
-        database.run("CREATE TABLE t (id int PRIMARY KEY)")
-    task = mover.start(source, target, source_login=login)
-    task.ready()
+    table = "CREATE TABLE t (id int PRIMARY KEY)"
+    task = mover.ready_with(source, target, table, source_login=login)
     with source.connect(autocommit=False) as writer:
         writer.execute("INSERT INTO t VALUES (1)")
         pid = writer.info.backend_pid

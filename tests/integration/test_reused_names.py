@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.asleep import asleep, ends_equal
 from tests.support.databases import Database
 from tests.support.migrate import Mover
 
@@ -19,18 +20,10 @@ CHANGES = {
 def test_a_name_that_another_column_has_now(
     mover: Mover, source: Database, target: Database, plugin: str, change: str
 ) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run("INSERT INTO t SELECT i, 'v', i FROM generate_series(1, 10) i")
-    task = mover.start(source, target, source_settings={"plugin": plugin})
-    task.ready()
-    mover.close()
+    rows = "INSERT INTO t SELECT i, 'v', i FROM generate_series(1, 10) i"
+    task = asleep(mover, source, target, SCHEMA, rows, plugin=plugin)
     source.run("UPDATE t SET n = n + 100, v = 'old'")
     for database in (source, target):
         database.run(change)
     source.run("UPDATE t SET n = 7, v = 'new' WHERE id > 5")
-    task.backend.tasks.restart(task.where)
-    task.ready()
-    task.finish()
-    report = task.compare(catalogue_before=None)
-    assert report.clean, report.text
+    ends_equal(task)

@@ -306,11 +306,8 @@ def test_sql_ascii_is_warned_of(
 ) -> None:
     """Its bytes may be anything: those that are UTF-8 arrive, others end it with words."""
     source = encoded["SQL_ASCII"]
-    for database in (source, target):
-        database.run(NOTE)
-    source.run("INSERT INTO note VALUES (1, E'caf\\xc3\\xa9', NULL, NULL)")
-    task = mover.start(source, target)
-    task.ready()
+    row = "INSERT INTO note VALUES (1, E'caf\\xc3\\xa9', NULL, NULL)"
+    task = mover.ready_with(source, target, NOTE, row)
     warnings = [item for item in task.findings() if item["severity"] == "warning"]
     assert any("SQL_ASCII" in item["message"] for item in warnings)
     task.settle()

@@ -29,11 +29,7 @@ _TRANSFERS = 150
 
 
 def test_hazard_13_books_always_balance(mover: Mover, source: Database, target: Database) -> None:
-    for database in (source, target):
-        database.run(SCHEMA)
-    source.run(ROWS)
-    task = mover.start(source, target, settings={"batchChanges": "100"})
-    task.ready()
+    task = mover.ready_with(source, target, SCHEMA, ROWS, settings={"batchChanges": "100"})
     seen: list[Any] = []
     written = threading.Event()
 

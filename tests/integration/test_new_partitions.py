@@ -42,9 +42,7 @@ def test_a_new_partition(
     source.run("UPDATE events SET v = 'later' WHERE day = 25")
     task.finish()
     told = [each["message"] for each in task.findings() if each["code"] == "PartitionNotMade"]
-    assert ["events_rest" in each for each in told] == [True] * (
-        target_shape == "a default partition"
-    )
+    assert ["events_rest" in each for each in told] == [True] * (there == WITH_DEFAULT)
     assert target.value("SELECT count(*) FROM events") == source.value(
         "SELECT count(*) FROM events"
     )

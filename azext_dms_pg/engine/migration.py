@@ -66,10 +66,12 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 20.0
 _RANDOM = random.Random()  # noqa: S311 - keeps twenty workers apart
 # An attempt that worked for so many seconds was not in vain: waits start small again.
 _LONG_ENOUGH = 60.0
-# Attempts to reach a server before anything has been created there.
-_ATTEMPTS_BEFORE_BEGIN = 4
+# Attempts to reach a server before anything has been created there, and at what nobody expects.
+_FEW_ATTEMPTS = 4
 _DRIFT_POLL_SECONDS = 2.0
 _UNDEFINED_TABLE = "42P01"
+# Also "could not open relation with OID": a catalogue is read while a table of it is dropped.
+_INTERNAL_ERROR = "XX000"
 
 Session = psycopg.Connection[Any]
 
@@ -124,11 +126,11 @@ class Migration:
                 attempt = 1 if time.monotonic() - began > _LONG_ENOUGH else attempt + 1
                 told = translate(error, "") if isinstance(error, psycopg.Error) else error
                 failure = lookout.explain(told)
-                if not _worth_another_try(failure):
+                if not _worth_another_try(failure, attempt):
                     raise failure from None
                 # The lookout ends a wait for a lock because somebody wants us to stop.
                 self._requests.check()
-                if not self._begun and attempt >= _ATTEMPTS_BEFORE_BEGIN:
+                if not self._begun and attempt >= _FEW_ATTEMPTS:
                     raise failure from None
                 log.warning("%s", failure.message)
                 # With a full disk this cannot be written either; `show` then says we are silent.
@@ -304,9 +306,10 @@ class Migration:
         return following.source_rested
 
 
-def _worth_another_try(failure: DmsPgError) -> bool:
+def _worth_another_try(failure: DmsPgError, attempt: int) -> bool:
     if isinstance(failure, ServerError):
-        return failure.retryable
+        passing = failure.sqlstate == _INTERNAL_ERROR and attempt < _FEW_ATTEMPTS
+        return failure.retryable or passing
     # A lost snapshot cannot be had again, but the load can begin anew with another slot.
     # A table with another name on the source is waited for, as it is while changes are followed.
     return failure.code in {"StateDiskFull", "SnapshotLost", "TargetTableMissing"}

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from azext_dms_pg.postgres.blocking import without_constants
+from tests.fix_proxy import MakeProxy
 from tests.support.databases import Database
 from tests.support.migrate import Mover, Task
 
@@ -203,3 +204,26 @@ def test_a_cancel_says_what_it_needs_a_lock_for(
 def test_constants_are_hidden(query: str, shown: str) -> None:
     assert without_constants(query).startswith(shown)
     assert "secr" not in without_constants(query)
+
+
+def test_a_table_that_is_dropped_while_it_is_read_of(
+    source: Database, target: Database, mover: Mover, make_proxy: MakeProxy
+) -> None:
+    """Whoever waits for the lock on it is told "could not open relation with OID"."""
+    going = "CREATE TABLE going (id int PRIMARY KEY, v text CHECK (v <> ''));"
+    proxy = make_proxy(source.server)
+    task = mover.ready_with(source, target, T + going, source_by=proxy)
+    mover.close()
+    with _locked(source, "SELECT") as holder:
+        # The table is in the survey, and gone when its constraints are asked for.
+        proxy.before(
+            b"pg_get_constraintdef(k.oid) as meaning", lambda: holder.execute("DROP TABLE going")
+        )
+        task.backend.tasks.restart(task.where)
+        _names(task, holder, "source", "public.going")
+        holder.commit()
+    source.run("INSERT INTO t VALUES (1, 'later')")
+    task.settle()
+    task.finish()
+    assert "SourceTableDropped" in {each["code"] for each in task.findings()}
+    assert target.value("SELECT v FROM t") == "later"

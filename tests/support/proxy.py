@@ -61,6 +61,7 @@ class Proxy:
         self._spoiling: tuple[bytes, bytes] | None = None
         self.spoiled = 0
         self._strike: Callable[[], None] | None = None
+        self._before: tuple[bytes, Callable[[], object]] | None = None
         self._closed = False
         self.connections = 0
         self.dropped_commits = 0
@@ -109,6 +110,10 @@ class Proxy:
     def disarm(self) -> bool:
         """Call nothing at the next COMMIT; whether it had not come yet."""
         return self._take_strike() is not None
+
+    def before(self, text: bytes, strike: Callable[[], object]) -> None:
+        """Call ``strike`` once, before what has ``text`` in it is forwarded (in one piece)."""
+        self._before = (text, strike)
 
     def _take_strike(self) -> Callable[[], None] | None:
         with self._lock:
@@ -188,6 +193,9 @@ class Proxy:
                 link.swallow = True
             strike = self._take_strike() if self._strike and _has_commit(tail, data) else None
             tail = data[-16:]
+            if self._before and self._before[0] in data:
+                (_, before), self._before = self._before, None
+                before()
             link.server.sendall(data)
             if strike is not None:
                 strike()

@@ -69,8 +69,8 @@ def compare_task(
                 "Both sides were compared at one moment: do not use the target; see the keys in"
                 " the result and who else writes to it."
                 if agreed
-                else "Both sides were read as they are now, so writes to either since the cutover"
-                " show up as differences. See the keys in the result.",
+                else "Both sides were read as they are now: what was written to one of them alone,"
+                " since a cutover or a stop, shows as a difference. See the keys in the result.",
                 code="ContentsDiffer",
             ),
         )

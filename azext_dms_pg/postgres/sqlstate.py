@@ -40,6 +40,8 @@ _ADVICE = {
     "42501": "Grant the {side} user the privilege that is named, then restart the task.",
     "53100": "Free disk space on the {side} server; the task goes on by itself.",
     "53300": "Raise max_connections on the {side}, or lower the setting parallelTables.",
+    "53400": "Raise the limit it names on the {side} (for slots max_replication_slots, or drop a "
+    "slot nobody uses), then restart the task.",
     "25006": "The {side} is read-only: connect to the primary, not to a standby.",
     "57P01": "The {side} server ended the connection; it is tried again.",
     "57P03": "The {side} server is starting up or shutting down; it is tried again.",

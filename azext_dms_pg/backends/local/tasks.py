@@ -94,7 +94,8 @@ class LocalTasks:
         now = report.standing(snapshot, liveness)
         if now.code:
             raise ConflictError(now.problem, now.action, code=now.code)
-        chosen = _choose(task, snapshot.databases, object_name)
+        # Without a name all are meant that are left; where none is, each says so of itself.
+        chosen = _choose(task, snapshot.databases, object_name) or list(snapshot.databases)
         for database in chosen:
             _require_ready(database)
         options = {"make_source_read_only": True} if make_source_read_only else {}

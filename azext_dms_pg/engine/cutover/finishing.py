@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Session = psycopg.Connection[Any]
 
 _NAMED_AT_MOST = 5
+_LOOK_FIRST = (
+    "Do not use the target yet. See who else writes to it, a job or an event trigger perhaps, then "
+    "run az dms project task restart to compare again, or cancel and begin anew."
+)
 
 
 def finish(job: Job, plan: Plan, source: Session, target: Session, journal: Journal) -> None:
@@ -78,8 +82,7 @@ def _compare_contents(job: Job, plan: Plan, journal: Journal) -> None:
         return
     raise MigrationError(
         f"After the cutover's fence {message}",
-        "Do not use the target yet. See who else writes to it, then run "
-        "az dms project task restart to compare again, or cancel and begin anew.",
+        _LOOK_FIRST,
         code="ContentsDiffer",
     )
 
@@ -109,7 +112,6 @@ def _compare(job: Job, plan: Plan, journal: Journal) -> None:
         return
     raise MigrationError(
         f"After the cutover's fence {message}",
-        "Do not use the target yet. See who else writes to it, then run "
-        "az dms project task restart to compare again, or cancel and begin anew.",
+        _LOOK_FIRST,
         code="CountsDiffer",
     )

@@ -295,8 +295,8 @@ class Looking:
                 "warning",
                 "DefinitionNotCarried",
                 made.name,
-                f"{made.name} was made on the source after the migration began; the target has no "
-                "such constraint, index, default or trigger. Nothing waits for it.",
+                f"{made.name} was made or changed on the source after the migration began; the "
+                "target has no such constraint, index, default or trigger. Nothing waits for it.",
                 "If the target shall have it, run there, a constraint or trigger after the "
                 f"cutover: {made.statement}",
             )

@@ -175,7 +175,8 @@ def event_triggers(case: Case) -> Iterator[Finding]:
             "EventTrigger",
             f"event trigger {name}",
             f"Event trigger {name} of the target fires for the statements that drop and restore "
-            "constraints; one that refuses them stops the migration.",
+            "constraints; one that refuses them stops the migration, and what one writes into "
+            "migrated tables is more than the source has, so that the cutover fails.",
             f"ALTER EVENT TRIGGER {identifier(name)} DISABLE; -- until the cutover is complete.",
         )
 

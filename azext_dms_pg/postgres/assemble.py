@@ -137,6 +137,7 @@ def _keys(
     unique: list[tuple[Column, ...]] = []
     for index in indexes:
         numbers = [int(number) for number in index.columns.split()][: index.key_columns]
+        numbers = list(dict.fromkeys(numbers))  # a column may be there twice, in two collations
         parts = tuple(by_number[number] for number in numbers if number in by_number)
         if len(parts) != len(numbers):
             continue

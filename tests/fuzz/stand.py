@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from azext_dms_pg.engine.changes.batch import Batch
-from azext_dms_pg.engine.changes.layout import Layout, Matching, TargetColumn
+from azext_dms_pg.engine.changes.layout import Equality, Layout, Matching, TargetColumn
 from azext_dms_pg.engine.changes.layouts import Layouts
 from azext_dms_pg.engine.stream.assembler import Assembler, Limits
 from azext_dms_pg.engine.values import Plan, Route
@@ -13,6 +13,7 @@ from azext_dms_pg.postgres.changes import StreamRelation
 from azext_dms_pg.postgres.relations import Column, Name, Relation, RelKind, ReplicaIdentity
 
 OID = 70000
+_EQUAL = Equality("OPERATOR(pg_catalog.=)")
 INT, TEXT = 23, 25
 NAME = Name("public", "t")
 
@@ -72,9 +73,7 @@ class OneTable(Layouts):
         names = [column.name for column in relation.columns]
         picks = tuple(names.index(each.name) for each in COLUMNS if each.name in names)
         targets = {
-            each.name: TargetColumn(
-                each.name, each.type_oid, each.type_name, "", "", None, "OPERATOR(pg_catalog.=)"
-            )
+            each.name: TargetColumn(each.name, each.type_oid, each.type_name, "", "", None, _EQUAL)
             for each in COLUMNS
         }
         columns = tuple(targets[names[at]] for at in picks)
@@ -85,6 +84,7 @@ class OneTable(Layouts):
             stream_names=tuple(column.name for column in columns),
             picks=None if len(picks) == len(names) else picks,
             key=tuple(at for at, column in enumerate(columns) if column.name == "id"),
+            equals=((_EQUAL,),) if "id" in names else (),
             rest=(),
             recent=(),
             matching=Matching.KEY if "id" in names else Matching.NEVER,

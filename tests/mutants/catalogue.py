@@ -150,6 +150,20 @@ MUTANTS = (
         "test_recent_columns.py::test_one_of_equal_rows",
     ),
     Mutant(
+        17,
+        "engine/apply/write.py",
+        "    if equality.collation:\n",
+        "    if False:\n",
+        "test_key_equality.py::test_hazard_17_an_index_that_tells_apart_what_the_column_does_not",
+    ),
+    Mutant(
+        17,
+        "engine/apply/write.py",
+        "    if equality.printed:\n",
+        "    if False:\n",
+        "test_key_equality.py::test_an_operator_class_that_tells_apart_what_the_column_does_not",
+    ),
+    Mutant(
         18,
         "engine/cutover/finishing.py",
         "    copy_sequences(source, target, plan, job.settings.sequence_margin)\n",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.engine.apply.stage import Stages
     from azext_dms_pg.engine.changes.batch import Segment
-    from azext_dms_pg.engine.changes.layout import Layout
+    from azext_dms_pg.engine.changes.layout import Equality, Layout
 
 _OVERRIDING_SINCE = 100000
 
@@ -230,12 +230,24 @@ def _moved_row(codec: Any, key: bytes, keys: int, values: list[bytes], separator
 
 
 def _same_key(layout: Layout, names: list[str] | None = None) -> sql.Composed:
-    columns = [layout.columns[at] for at in layout.key]
+    columns = [layout.columns[at].name for at in layout.key]
     return sql.SQL(" AND ").join(
-        sql.SQL("t.{} {} s.{}").format(
-            sql.Identifier(column.name),
-            sql.SQL(column.equals),
-            sql.Identifier(name),
-        )
-        for column, name in zip(columns, names or [column.name for column in columns], strict=True)
+        _same(column, name, equality)
+        for column, name, equalities in zip(columns, names or columns, layout.equals, strict=True)
+        for equality in equalities
     )
+
+
+def _same(column: str, staged: str, equality: Equality) -> sql.Composed:
+    here, there = sql.Identifier(column), sql.Identifier(staged)
+    operator = sql.SQL(equality.operator)
+    same = sql.SQL("t.{} {} s.{}").format(here, operator, there)
+    if equality.collation:
+        same += sql.SQL(" ") + sql.SQL(equality.collation)
+    if equality.printed:
+        # As part of a row: a user's type may have a cast that calls a function of the user's.
+        same += sql.SQL(
+            " AND CAST(ROW(t.{}) AS pg_catalog.text) OPERATOR(pg_catalog.=)"
+            " CAST(ROW(s.{}) AS pg_catalog.text)"
+        ).format(here, there)
+    return same

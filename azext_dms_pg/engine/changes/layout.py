@@ -36,13 +36,28 @@ class Operation(Enum):
 
 
 @dataclass(frozen=True)
+class Equality:
+    """When a value of the target is one of the stream's.
+
+    :param operator: of an index, ``OPERATOR(public.=)``; plain ``=`` in pg_catalog would not use
+        the index of an extension's type.
+    :param collation: ``COLLATE "s"."name"`` of that index, empty where it is the column's.
+    :param printed: they must also be printed alike: the operator takes for equal what a key of
+        the source may keep apart.
+    """
+
+    operator: str
+    collation: str = ""
+    printed: bool = False
+
+
+@dataclass(frozen=True)
 class TargetColumn:
     """One live column of the target.
 
     :param base_type: SQL of the type below a domain, None when the type is no domain. Staging
         tables use it, because a domain's constraints must not see half a row.
-    :param equals: the equality operator of an index on it, ``OPERATOR(public.=)``; plain ``=``
-        in pg_catalog would not use the index of an extension's type.
+    :param equals: how it is compared where no unique index of the target says it.
     """
 
     name: str
@@ -51,7 +66,7 @@ class TargetColumn:
     identity: str
     generated: str
     base_type: str | None
-    equals: str
+    equals: Equality
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +77,7 @@ class Layout:
     :param stream_names: what the stream calls them.
     :param picks: positions in the stream's row of those columns; None when it is all of them.
     :param key: positions in ``columns``.
+    :param equals: how each column of the key is compared; all of it must hold.
     :param rest: insertable columns of the target that the stream does not have.
     :param recent: positions in ``columns`` of those that may be younger than the rows. Only the
         plugin test_decoding leaves that open, until it has printed a new row of the table.
@@ -75,6 +91,7 @@ class Layout:
     stream_names: tuple[str, ...]
     picks: tuple[int, ...] | None
     key: tuple[int, ...]
+    equals: tuple[tuple[Equality, ...], ...]
     rest: tuple[TargetColumn, ...]
     recent: tuple[int, ...]
     matching: Matching

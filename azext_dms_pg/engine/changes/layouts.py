@@ -5,6 +5,7 @@ What the catalogues say is asked by ``present``, what old names mean by ``past``
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.changes.layout import Layout, Matching
@@ -17,7 +18,7 @@ from azext_dms_pg.postgres.relations import ReplicaIdentity
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from azext_dms_pg.engine.changes.layout import TargetColumn
+    from azext_dms_pg.engine.changes.layout import Equality, TargetColumn
     from azext_dms_pg.engine.changes.present import Present, SourceTable, TargetTable
     from azext_dms_pg.engine.values import Plan, Route
     from azext_dms_pg.postgres.changes import StreamColumn
@@ -63,6 +64,7 @@ class Layouts:
         key = tuple(here.get(name, name) for name in key or _key(relation, route, here))
         if not set(key) <= set(names):
             raise _drift(relation, route, f"The target's key columns {key!r} are not in the stream")
+        index = next((each for each in table.unique if each.keys() <= set(key)), None)
         return Layout(
             route=route,
             relation=relation,
@@ -70,6 +72,7 @@ class Layouts:
             stream_names=tuple(here),
             picks=None if len(picks) == len(relation.columns) else tuple(picks),
             key=tuple(names.index(name) for name in key),
+            equals=tuple(_equalities(table.columns[name], index) for name in key),
             rest=tuple(
                 column
                 for column in table.columns.values()
@@ -78,7 +81,7 @@ class Layouts:
             recent=tuple(at for at, name in enumerate(here) if name in recent),
             matching=_matching(relation, route, key),
             binary=self._plan.binary_stream,
-            indexed=any(unique <= set(key) for unique in table.unique),
+            indexed=index is not None,
             sparse_until=loaded.sparse_until if loaded is not None else 0,
         )
 
@@ -245,6 +248,20 @@ def _key(relation: StreamRelation, route: Route, here: dict[str, str]) -> tuple[
     written = tuple(column.name for column in relation.columns if column.identifies)
     planned = {here.get(name, name) for name in route.key}
     return route.key if route.key and planned <= {here.get(name) for name in written} else written
+
+
+def _equalities(
+    column: TargetColumn, index: dict[str, tuple[Equality, ...]] | None
+) -> tuple[Equality, ...]:
+    """How a column of the key is compared.
+
+    As a unique index of the target does, where there is one: then no more than one row can be
+    found, and the row that has the very same values is. Without one the source may have rows with
+    keys that the column's own equality does not keep apart; they are told by how they are printed.
+    """
+    if index is None:
+        return (column.equals,)
+    return index.get(column.name) or (replace(column.equals, printed=False),)
 
 
 def _drift(relation: StreamRelation, route: Route, what: str) -> SchemaDriftError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azext_dms_pg.engine.changes.layout import TargetColumn
+from azext_dms_pg.engine.changes.layout import Equality, TargetColumn
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.connect import connect
 from azext_dms_pg.postgres.relations import Name
@@ -25,10 +25,14 @@ _EQUALS = "OPERATOR(pg_catalog.=)"
 
 @dataclass(frozen=True)
 class TargetTable:
-    """:param formatted: the types the stream speaks of, as SQL; None for those of users."""
+    """The target's table.
+
+    :param unique: of every unique index its columns, and how it compares them.
+    :param formatted: the types the stream speaks of, as SQL; None for those of users.
+    """
 
     columns: dict[str, TargetColumn]
-    unique: list[frozenset[str]]
+    unique: list[dict[str, tuple[Equality, ...]]]
     formatted: list[str | None]
 
 
@@ -66,7 +70,7 @@ class Present:
                 return None
             oid = {"oid": found[0]}
             rows = session.execute(statement("apply", "columns", version), oid).fetchall()
-            unique = session.execute(statement("apply", "unique_keys", version), oid).fetchall()
+            keys = session.execute(statement("apply", "unique_keys", version), oid).fetchall()
             types = session.execute(
                 statement("apply", "type_names", version),
                 {
@@ -75,12 +79,19 @@ class Present:
                 },
             ).fetchall()
         columns = {
-            name: TargetColumn(name, oid, type_, identity, generated, base, equals or _EQUALS)
-            for name, oid, type_, identity, generated, base, equals in rows
-        }
-        return TargetTable(
-            columns, [frozenset(row[0] or ()) for row in unique], [row[0] for row in types]
-        )
+            name: TargetColumn(
+                name, oid, type_, identity, generated, base,
+                Equality(equals or _EQUALS, printed=vague),
+            )
+            for name, oid, type_, identity, generated, base, equals, vague in rows
+        }  # fmt: skip
+        unique: dict[int, dict[str, tuple[Equality, ...]]] = {}
+        for index, column, operator, collation in keys:
+            compared = unique.setdefault(index, {})
+            # An index may have a column twice, in two collations.
+            equality = Equality(operator or _EQUALS, collation or "")
+            compared[column] = (*compared.get(column, ()), equality)
+        return TargetTable(columns, list(unique.values()), [row[0] for row in types])
 
     def source_table(self, route: Route) -> SourceTable:
         """The columns of a route's beginning, as they are by now."""

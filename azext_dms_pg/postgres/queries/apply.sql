@@ -29,26 +29,43 @@ SELECT a.attname::text,
           JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
          WHERE i.indrelid = a.attrelid AND i.indkey[k] = a.attnum AND i.indisvalid
          ORDER BY i.indisprimary DESC, i.indisunique DESC, i.indexrelid
-         LIMIT 1)
+         LIMIT 1),
+       (b.type >= 16384 AND t.typtype <> 'e')
+         OR NOT coalesce((pg_catalog.to_jsonb(l) ->> 'collisdeterministic')::bool, true)
   FROM pg_catalog.pg_attribute a
   JOIN base b ON b.number = a.attnum
   JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+  LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 
--- Column names of every complete unique btree index: rows are found through one of them.
+-- Every complete unique btree index, column by column: rows are found through one of them. What it
+-- takes for equal is its operator's and its collation's business, which need not be the column's.
 -- name: unique_keys
-SELECT (SELECT pg_catalog.array_agg(a.attname::text)
-          FROM pg_catalog.pg_attribute a
-         WHERE a.attrelid = i.indrelid
-           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])                        -- since 11
-           AND a.attnum = ANY (i.indkey)                                                      -- until 10
-       )
+SELECT i.indexrelid::int8,
+       a.attname::text,
+       CASE WHEN o.oid > 0 THEN pg_catalog.format('OPERATOR(%%I.%%s)', n.nspname, o.oprname) END,
+       CASE WHEN i.indcollation[k] <> a.attcollation THEN
+            (SELECT pg_catalog.format('COLLATE %%I.%%I', s.nspname, l.collname)
+               FROM pg_catalog.pg_collation l
+               JOIN pg_catalog.pg_namespace s ON s.oid = l.collnamespace
+              WHERE l.oid = i.indcollation[k]) END
   FROM pg_catalog.pg_index i
-  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-  JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'
+  JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = x.relam AND m.amname = 'btree'
+ CROSS JOIN LATERAL pg_catalog.generate_series(0,
+       i.indnkeyatts                                                                          -- since 11
+       i.indnatts                                                                             -- until 10
+       - 1) k
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
+  LEFT JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k]
+  LEFT JOIN pg_catalog.pg_amop p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
+       AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+  LEFT JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
  WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indisvalid
    AND i.indpred IS NULL AND i.indexprs IS NULL
+ ORDER BY i.indisprimary DESC, i.indexrelid, k
 
 -- name: oid
 SELECT c.oid::int8, c.relkind::text

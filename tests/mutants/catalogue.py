@@ -220,6 +220,20 @@ MUTANTS = (
         "test_stream_tables.py::test_hazard_22_truncate",
     ),
     Mutant(
+        22,
+        "engine/apply/bounds.py",
+        '"C"\' if bytewise else',
+        '"C"\' if False else',
+        "test_leaf_collations.py::test_exactly_its_rows_go",
+    ),
+    Mutant(
+        22,
+        "engine/apply/leaves.py",
+        "            if not all(order and order.deterministic for order in orders):\n",
+        "            if False:\n",
+        "test_leaf_collations.py::test_what_cannot_be_told_is_not_deleted",
+    ),
+    Mutant(
         23,
         "engine/following.py",
         "            if not self._mending.wait(error, source, target):\n",

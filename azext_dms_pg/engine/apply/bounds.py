@@ -49,13 +49,16 @@ class Level:
 
     :param strategy: of the parent: ``r``, ``l`` or ``h``.
     :param keys: columns of the parent's partition key; None is an expression.
-    :param plain: the key is compared by the default operators of built-in types.
+    :param bytewise: for each of them: it is compared byte by byte, unlike its column.
+    :param plain: the key is compared by the default operators of built-in types, and but for the
+        above by the collations of its columns.
     :param bound: ``pg_get_expr(relpartbound)`` of the child.
     :param others: the bounds of its siblings.
     """
 
     strategy: str
     keys: tuple[str | None, ...]
+    bytewise: tuple[bool, ...]
     plain: bool
     bound: str
     others: tuple[str, ...]
@@ -78,14 +81,18 @@ def _level(level: Level) -> sql.Composable:
         raise UnclearBoundError(
             "the partition key is an expression, or compared in another way than is usual"
         )
-    columns = tuple(sql.Identifier(key) for key in level.keys if key is not None)
+    columns = tuple(
+        sql.SQL('{} COLLATE pg_catalog."C"' if bytewise else "{}").format(sql.Identifier(key))
+        for key, bytewise in zip(level.keys, level.bytewise, strict=True)
+        if key is not None
+    )
     if level.bound != _DEFAULT:
         return _bound(level, columns, level.bound)
     others = [_bound(level, columns, other) for other in level.others]
     return sql.SQL("NOT ({})").format(_any(others))
 
 
-def _bound(level: Level, columns: tuple[sql.Identifier, ...], text: str) -> sql.Composable:
+def _bound(level: Level, columns: tuple[sql.Composed, ...], text: str) -> sql.Composable:
     """Never NULL, so that it can be negated."""
     if level.strategy == "l" and len(columns) == 1 and (found := _LIST.fullmatch(text)):
         return _any([_is(columns[0], value) for value in values(found[1])])
@@ -99,7 +106,7 @@ def _bound(level: Level, columns: tuple[sql.Identifier, ...], text: str) -> sql.
     raise UnclearBoundError(f"the bound {text!r} is none that is known")
 
 
-def _is(column: sql.Identifier, value: Value) -> sql.Composable:
+def _is(column: sql.Composed, value: Value) -> sql.Composable:
     if isinstance(value, End):
         raise UnclearBoundError("a list of values has an end of a range in it")
     if value is None:
@@ -110,7 +117,7 @@ def _is(column: sql.Identifier, value: Value) -> sql.Composable:
 
 
 def _beyond(
-    columns: tuple[sql.Identifier, ...],
+    columns: tuple[sql.Composed, ...],
     edge: tuple[Value, ...],
     operator: str,
     equal: sql.Composable,

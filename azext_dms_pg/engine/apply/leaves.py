@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azext_dms_pg.engine.apply.bounds import Level, UnclearBoundError, condition
 from azext_dms_pg.postgres.statements import statement
@@ -15,6 +16,20 @@ if TYPE_CHECKING:
     from azext_dms_pg.postgres.relations import Relation
 
 _PARTITIONS_SINCE = 100000
+
+
+@dataclass(frozen=True)
+class _Order:
+    """By whose rules values are compared.
+
+    :param deterministic: only equal bytes are equal.
+    """
+
+    rules: str
+    deterministic: bool
+
+
+_Orders: TypeAlias = "dict[str, _Order]"
 
 
 def rows_of(
@@ -30,12 +45,22 @@ def rows_of(
     return found
 
 
-def _check_order(levels: tuple[Level, ...], here: dict[str, str], there: dict[str, str]) -> None:
-    """:raises UnclearBoundError: a value between two bounds here may not be so on the target."""
+def _check_order(levels: tuple[Level, ...], here: _Orders, there: _Orders) -> None:
+    """:raises UnclearBoundError: what meets a bound here may not do so on the target."""
     for level in levels:
-        for key in level.keys if level.strategy == "r" else ():
-            if key is not None and here.get(key) != there.get(key):
+        for key, bytewise in zip(level.keys, level.bytewise, strict=True):
+            if key is None or bytewise:
+                continue  # the condition itself says how it is compared
+            orders = here.get(key), there.get(key)
+            if orders[0] == orders[1]:
+                continue
+            if level.strategy == "r":
                 raise UnclearBoundError(f"source and target sort the values of {key!r} differently")
+            # A list asks for equality alone, which is that of bytes whatever the order.
+            if not all(order and order.deterministic for order in orders):
+                raise UnclearBoundError(
+                    f"source and target do not take the same values of {key!r} for equal"
+                )
 
 
 def _levels(source: psycopg.Connection[Any], route: Route) -> tuple[Level, ...]:
@@ -45,10 +70,14 @@ def _levels(source: psycopg.Connection[Any], route: Route) -> tuple[Level, ...]:
     if version >= _PARTITIONS_SINCE:
         query = statement("apply", "partition_levels", version)
         rows = source.execute(query, {"oid": route.source.oid}).fetchall()
-    return tuple(Level(row[0], tuple(row[1]), row[2], row[3], tuple(row[4])) for row in rows)
+    return tuple(
+        Level(strategy, tuple(keys), tuple(bytewise), plain, bound, tuple(others))
+        for strategy, keys, bytewise, plain, bound, others in rows
+    )
 
 
-def _orders(session: psycopg.Connection[Any], table: Relation) -> dict[str, str]:
-    """By column: by whose rules its values are ordered."""
+def _orders(session: psycopg.Connection[Any], table: Relation) -> _Orders:
+    """By column."""
     query = statement("apply", "orders", session.info.server_version)
-    return dict(session.execute(query, {"oid": table.oid}).fetchall())
+    rows = session.execute(query, {"oid": table.oid}).fetchall()
+    return {name: _Order(rules, deterministic) for name, rules, deterministic in rows}

@@ -88,7 +88,8 @@ SELECT a.attnum::int4,
  WHERE a.attrelid = %(oid)s AND a.attnum > 0
 
 -- How rows find a leaf, level by level from it to its root (10+). Words of the source, which are
--- read for their values and never run.
+-- read for their values and never run. A key may have another collation than its column: one that
+-- compares bytes every server has, of others it is only told that it is not plain.
 -- name: partition_levels
 WITH RECURSIVE up (oid, parent, step) AS (
     SELECT i.inhrelid, i.inhparent, 1 FROM pg_catalog.pg_inherits i WHERE i.inhrelid = %(oid)s
@@ -99,12 +100,9 @@ WITH RECURSIVE up (oid, parent, step) AS (
       JOIN pg_catalog.pg_inherits i ON i.inhrelid = u.parent
 )
 SELECT p.partstrat::text,
-       ARRAY(SELECT a.attname::text
-               FROM pg_catalog.unnest(p.partattrs::int2[]) WITH ORDINALITY AS k (number, place)
-               LEFT JOIN pg_catalog.pg_attribute a
-                 ON a.attrelid = u.parent AND a.attnum = k.number AND k.number <> 0
-              ORDER BY k.place),
-       NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(p.partclass::oid[]) AS k (class)
+       k.names,
+       k.bytewise,
+       NOT k.collated AND NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(p.partclass::oid[]) AS k (class)
                      JOIN pg_catalog.pg_opclass o ON o.oid = k.class
                     WHERE NOT o.opcdefault OR o.oid >= 16384),
        pg_catalog.pg_get_expr(c.relpartbound, c.oid),
@@ -115,13 +113,34 @@ SELECT p.partstrat::text,
   FROM up u
   JOIN pg_catalog.pg_class c ON c.oid = u.oid
   JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = u.parent
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.array_agg(a.attname::text ORDER BY key.place) AS names,
+              pg_catalog.array_agg(own.found AND own.bytewise ORDER BY key.place) AS bytewise,
+              pg_catalog.bool_or(own.found AND NOT own.bytewise) AS collated
+         FROM ROWS FROM (pg_catalog.unnest(p.partattrs::int2[]),
+                         pg_catalog.unnest(p.partcollation::oid[]))
+              WITH ORDINALITY AS key (number, locale, place)
+         LEFT JOIN pg_catalog.pg_attribute a
+           ON a.attrelid = u.parent AND a.attnum = key.number AND key.number <> 0
+         LEFT JOIN pg_catalog.pg_collation l ON l.oid = key.locale
+        CROSS JOIN LATERAL (
+              SELECT coalesce(key.locale <> a.attcollation, false),
+                     coalesce(l.collnamespace = 'pg_catalog'::pg_catalog.regnamespace
+                              AND l.collname IN ('C', 'POSIX', 'ucs_basic')
+                              -- A list asks for equality alone.
+                              OR p.partstrat = 'l'
+                              AND l.collisdeterministic                                       -- since 12
+                              , false)
+              ) AS own (found, bytewise)
+       ) AS k
  ORDER BY u.step
 
 -- By whose rules the columns of a table are ordered: the collation's name, for the database's own
--- its provider and locale; empty where all servers agree.
+-- its provider and locale; empty where all servers agree. And whether only equal bytes are equal.
 -- name: orders
 SELECT a.attname::text,
-       CASE WHEN a.attcollation = 0 OR l.collname IN ('C', 'POSIX', 'ucs_basic') THEN ''
+       CASE WHEN a.attcollation = 0 OR n.nspname = 'pg_catalog'
+                 AND l.collname IN ('C', 'POSIX', 'ucs_basic') THEN ''
             WHEN l.collname <> 'default' THEN pg_catalog.concat(n.nspname, '.', l.collname)
             ELSE pg_catalog.concat_ws(' ',
                    d.datlocprovider,                                                          -- since 15
@@ -132,7 +151,8 @@ SELECT a.attname::text,
                    d.datcollate
                    END                                                                        -- since 15
                    )
-        END
+        END,
+       coalesce((pg_catalog.to_jsonb(l) ->> 'collisdeterministic')::bool, true)
   FROM pg_catalog.pg_attribute a
  CROSS JOIN pg_catalog.pg_database d
   LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation

@@ -15,7 +15,9 @@ from azext_dms_pg.engine.apply.bounds import (
 
 
 def _text(strategy: str, bound: str, *others: str, keys: tuple[str, ...] = ("k",)) -> str:
-    return condition((Level(strategy, keys, plain=True, bound=bound, others=others),)).as_string()
+    bytewise = (False,) * len(keys)
+    level = Level(strategy, keys, bytewise, plain=True, bound=bound, others=others)
+    return condition((level,)).as_string()
 
 
 def test_constants_as_the_server_prints_them() -> None:
@@ -53,7 +55,7 @@ def test_keys_that_are_compared_in_other_ways_are_refused() -> None:
     bound = "FOR VALUES IN (1)"
     for keys, plain in (((None,), True), (("k",), False)):
         with pytest.raises(UnclearBoundError):
-            condition((Level("l", keys, plain=plain, bound=bound, others=()),))
+            condition((Level("l", keys, (False,), plain=plain, bound=bound, others=()),))
     with pytest.raises(UnclearBoundError):
         condition(())
 
@@ -61,3 +63,11 @@ def test_keys_that_are_compared_in_other_ways_are_refused() -> None:
 def test_names_and_values_are_quoted() -> None:
     text = _text("l", "FOR VALUES IN ('x'' OR true --')", keys=('k"; --',))
     assert "\"k\"\"; --\" OPERATOR(pg_catalog.=) 'x'' OR true --'" in text
+
+
+def test_a_key_that_is_compared_byte_by_byte() -> None:
+    bound = "FOR VALUES FROM (1, 'a') TO (2, MAXVALUE)"
+    level = Level("r", ("n", "k"), (False, True), plain=True, bound=bound, others=())
+    text = condition((level,)).as_string()
+    assert '"k" COLLATE pg_catalog."C" OPERATOR(pg_catalog.>) \'a\'' in text
+    assert '"n" COLLATE' not in text

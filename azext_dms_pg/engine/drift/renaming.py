@@ -42,6 +42,8 @@ def renamings(
     for before, after in _in_order(moved, schemas):
         text = f"ALTER SCHEMA {identifier(before)} RENAME TO {identifier(after)};"
         names.call_schema(before, after)
+        schemas.discard(before)
+        schemas.add(after)
         yield None, text, f"schemas have other names on the source: {before} is {after} now"
     left = {oid: name for oid, name in wanted.items() if names.by_oid[oid] != name}
     while left:

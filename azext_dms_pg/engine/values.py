@@ -41,10 +41,15 @@ class Route:
 
 @dataclass(frozen=True)
 class SequenceRoute:
-    """A source sequence and the one to set at cutover (identity sequences may differ in name)."""
+    """A source sequence and the one to set at cutover (identity sequences may differ in name).
+
+    :param oid: of the source's, :param goal: of the target's: names may have changed since.
+    """
 
     source: Name
     target: Name
+    oid: int
+    goal: int
 
 
 @dataclass(frozen=True)
@@ -110,19 +115,32 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Numbering:
+    """Which of the target's sequences stands for one of the source's; no name tells that later.
+
+    :param goal: OID of the target's; 0 when it had none, or the sequence was not to be migrated.
+    :param namesake: both were called the same, so that a new name here is one there, too.
+    """
+
+    goal: int = 0
+    namesake: bool = False
+
+
+@dataclass(frozen=True)
 class Membership:
     """What belonged to what on the source when the tables were loaded: no stream tells of that.
 
     :param places: by OID, for every partition that came since too.
     :param published: None where there is no publication.
-    :param sequences: OIDs of all there were; None when that is not known.
+    :param sequences: by OID, all there were when the migration began, and those that have found a
+        counterpart since; None when that is not known.
     :param definitions: OIDs of constraints, indexes, defaults and triggers, and numbers below them
         for columns that are NOT NULL; None: not known.
     """
 
     places: dict[int, Place] = field(default_factory=dict)
     published: Published | None = None
-    sequences: frozenset[int] | None = None
+    sequences: dict[int, Numbering] | None = None
     definitions: frozenset[int] | None = None
 
 

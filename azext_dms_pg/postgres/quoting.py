@@ -53,12 +53,21 @@ def literal(text: str) -> str:
 
 def rename_table(old: Name, new: Name) -> str:
     """The statements that give a table another name, another schema, or both."""
+    return _rename("TABLE", old, new)
+
+
+def rename_sequence(old: Name, new: Name) -> str:
+    """The same for a sequence."""
+    return _rename("SEQUENCE", old, new)
+
+
+def _rename(kind: str, old: Name, new: Name) -> str:
     steps = []
     if old.schema != new.schema:
-        steps.append(f"ALTER TABLE {qualified(old)} SET SCHEMA {identifier(new.schema)};")
+        steps.append(f"ALTER {kind} {qualified(old)} SET SCHEMA {identifier(new.schema)};")
     if old.name != new.name:
         moved = f"{identifier(new.schema)}.{identifier(old.name)}"
-        steps.append(f"ALTER TABLE {moved} RENAME TO {identifier(new.name)};")
+        steps.append(f"ALTER {kind} {moved} RENAME TO {identifier(new.name)};")
     return " ".join(steps)
 
 

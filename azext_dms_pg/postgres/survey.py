@@ -323,6 +323,10 @@ class Survey:
         return {sequence.name: sequence for sequence in self.sequences}
 
     @cached_property
+    def sequence_by_oid(self) -> dict[int, Sequence]:
+        return {sequence.oid: sequence for sequence in self.sequences}
+
+    @cached_property
     def sequence_by_owner(self) -> dict[tuple[Name, str], Sequence]:
         return {
             sequence.owner: sequence for sequence in self.sequences if sequence.owner is not None

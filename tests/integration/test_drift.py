@@ -134,6 +134,29 @@ CASES: dict[str, tuple[str, list[str] | None]] = {
             "ALTER TABLE public.counted ALTER COLUMN id TYPE bigint;",
         ],
     ),
+    "a sequence's name": (
+        (
+            'ALTER SEQUENCE "S %" RENAME TO "s %"; ALTER SEQUENCE "s %" AS bigint;'
+            "ALTER SEQUENCE counted_id_seq RENAME TO counter"
+        ),
+        [
+            'ALTER SEQUENCE public."S %" RENAME TO "s %";',
+            "ALTER SEQUENCE public.counted_id_seq RENAME TO counter;",
+            'ALTER SEQUENCE public."s %" AS bigint MINVALUE 1 MAXVALUE 9223372036854775807;',
+        ],
+    ),
+    "a column that draws from a sequence of another name": (
+        """ALTER SEQUENCE "S %" RENAME TO s;
+           ALTER TABLE "T %" ADD COLUMN d int DEFAULT nextval('s')""",
+        [
+            'ALTER SEQUENCE public."S %" RENAME TO s;',
+            f"{TABLE} ADD COLUMN d integer DEFAULT nextval('public.s'::regclass);",
+        ],
+    ),
+    "a sequence that goes with its table": (
+        "CREATE SCHEMA other; ALTER TABLE counted SET SCHEMA other",
+        ["ALTER TABLE public.counted SET SCHEMA other;"],
+    ),
     "a sequence elsewhere": ("SELECT setval('\"S %\"', 7)", []),
     "a column of a partitioned table": (
         "ALTER TABLE part ADD COLUMN t text",

@@ -172,10 +172,17 @@ MUTANTS = (
     ),
     Mutant(
         18,
-        "engine/drift/statements.py",
-        'text = alter_sequence(here, there) if here and there else ""',
+        "engine/drift/counting.py",
+        "text = alter_sequence(here, there)",
         'text = ""',
         "test_drift.py::test_names_the_statement_that_mends_it",
+    ),
+    Mutant(
+        18,
+        "engine/planning/sequences.py",
+        "goal = numbered.get(sequence.oid, _UNKNOWN).goal\n",
+        "goal = 0\n",
+        "test_renamed_sequences.py::test_another_name",
     ),
     Mutant(
         19,

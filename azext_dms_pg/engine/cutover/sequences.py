@@ -1,7 +1,7 @@
 """Sets the target's sequences to where the source's stand. Run after the fence: see hazard 18.
 
 Sequences are not part of the change stream; what they said when the writers stopped is what
-counts, so they are read once, at the end.
+counts, so they are read once, at the end. Which ones is told by OIDs: names may change until then.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from azext_dms_pg.errors import MigrationError
+from azext_dms_pg.engine.faults import GoOnError
+from azext_dms_pg.errors import MigrationError, ServerError
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
-from azext_dms_pg.postgres.quoting import alter_sequence, qualified
+from azext_dms_pg.postgres.quoting import alter_sequence
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Sequences read in one statement; each is opened like a table.
 _CHUNK = 500
 _NAMED_AT_MOST = 5
+_UNDEFINED_TABLE = "42P01"
 
 # Last value, and whether it was given out.
 State = tuple[int, bool]
@@ -41,13 +43,13 @@ def copy_sequences(
     :param margin: how many numbers to leave free, in the sequence's direction.
     :raises MigrationError: code ``SequenceOutOfRange``: some cannot stand where the source's do;
         none was set.
+    :raises GoOnError: one was renamed, moved or dropped since the plan was made; none was set.
     """
     refused: list[tuple[SequenceRoute, int]] = []
     with target.transaction():
         for start in range(0, len(plan.sequences), _CHUNK):
             chunk = plan.sequences[start : start + _CHUNK]
-            with translated("source", "reading the sequences"):
-                states = _read(source, chunk)
+            states = _read(source, chunk)
             with translated("target", "setting the sequences"):
                 refused += _beyond_bounds(target, chunk, states)
                 if not refused:
@@ -62,8 +64,9 @@ def copy_sequences(
 
 def _explained(route: SequenceRoute, last: int, here: Survey, there: Survey) -> tuple[str, str]:
     """What is wrong, and the statement that mends it."""
-    ours = here.sequence_by_name[route.source]
-    theirs = there.sequence_by_name[route.target]
+    ours, theirs = here.sequence_by_oid.get(route.oid), there.sequence_by_oid.get(route.goal)
+    if ours is None or theirs is None:
+        raise _changed()
     words = (
         f"{ours.name} stands at {last} on the source, {theirs.name} runs from {theirs.minimum} to "
         f"{theirs.maximum} on the target"
@@ -88,21 +91,34 @@ def _out_of_range(refused: list[tuple[str, str]]) -> MigrationError:
 def _read(source: psycopg.Connection[Any], chunk: tuple[SequenceRoute, ...]) -> list[State]:
     # The relation itself, not pg_sequences: that hides is_called and came with version 10.
     terms = [
-        sql.SQL("SELECT {}, last_value, is_called FROM {}").format(
+        # With what it is in the same row: the name may be another's by now.
+        sql.SQL("SELECT {}, tableoid::int8, last_value, is_called FROM {}").format(
             sql.Literal(number), sql.Identifier(route.source.schema, route.source.name)
         )
         for number, route in enumerate(chunk)
     ]
-    rows = source.execute(sql.SQL(" UNION ALL ").join(terms)).fetchall()
-    return [(last, called) for _, last, called in sorted(rows)]
+    try:
+        with translated("source", "reading the sequences"):
+            rows = sorted(source.execute(sql.SQL(" UNION ALL ").join(terms)).fetchall())
+    except ServerError as error:
+        if error.sqlstate != _UNDEFINED_TABLE:
+            raise
+        raise _changed() from error
+    if [oid for _, oid, _, _ in rows] != [route.oid for route in chunk]:
+        raise _changed()
+    return [(last, called) for _, _, last, called in rows]
+
+
+def _changed() -> GoOnError:
+    return GoOnError("sequences were renamed or dropped; looking at them again")
 
 
 def _wanted(chunk: tuple[SequenceRoute, ...], states: list[State]) -> sql.Composed:
     """``FROM``: the target's sequences with the values they are to have, and their bounds."""
     rows = sql.SQL(", ").join(
-        sql.SQL("({}, {}::text::regclass, ({})::int8, {}::bool)").format(
+        sql.SQL("({}, {}::oid::regclass, ({})::int8, {}::bool)").format(
             sql.Literal(number),
-            sql.Literal(qualified(route.target)),
+            sql.Literal(route.goal),
             sql.Literal(last),
             sql.Literal(called),
         )
@@ -138,6 +154,8 @@ def _write(
         "greatest(s.seqmin, least(s.seqmax, v.last + {} * sign(s.seqincrement::numeric)))::int8"
     ).format(sql.Literal(margin))
     value = ahead if margin else sql.SQL("v.last")
-    target.execute(
+    done = target.execute(
         sql.SQL("SELECT setval(v.sequence, {}, v.called)").format(value) + _wanted(chunk, states)
     )
+    if done.rowcount != len(chunk):
+        raise _changed()

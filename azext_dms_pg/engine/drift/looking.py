@@ -17,7 +17,6 @@ from psycopg import sql
 
 from azext_dms_pg.engine.drift.creating import create_sequence
 from azext_dms_pg.engine.drift.definitions import not_carried
-from azext_dms_pg.engine.drift.facts import read_facts
 from azext_dms_pg.engine.drift.leftovers import leftovers
 from azext_dms_pg.engine.drift.membership import (
     check_places,
@@ -28,6 +27,7 @@ from azext_dms_pg.engine.drift.membership import (
 from azext_dms_pg.engine.drift.partitions import into_defaults, missing_partitions
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import (
+    Catalogues,
     MissingStatement,
     compare,
     fingerprint,
@@ -37,10 +37,10 @@ from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.memory import recall, written
 from azext_dms_pg.engine.planning.plan import TEST_DECODING
 from azext_dms_pg.engine.planning.resuming import (
-    late_sequences,
     newcomers,
     not_migrated,
     resume_plan,
+    uncarried_sequences,
 )
 from azext_dms_pg.postgres import checkpoint
 from azext_dms_pg.postgres.boundary import translated
@@ -142,10 +142,10 @@ class Looking:
                 "If the change gave old rows other values, cancel the task and begin anew, or "
                 "UPDATE the rows on the source so that they are sent.",
             )
-        missing = self.missing(source, target, plan, plan.accepted)
+        missing, both = self._compared(source, target, plan, plan.accepted)
         if not missing:
             # A column the target lacks may bring its sequence.
-            self._sequences(source, target, now, memory)
+            self._sequences(both, memory)
             self._definitions(source, target, plan, memory)
             self._partitions(target, now, memory)
         # Only a look without anything left to do may be the last one for this state of things.
@@ -166,6 +166,18 @@ class Looking:
 
         :param unplaced: no partition of the target took a row.
         """
+        return self._compared(source, target, plan, accepted, unplaced=unplaced)[0]
+
+    def _compared(
+        self,
+        source: Session,
+        target: Session,
+        plan: Plan,
+        accepted: Collection[str],
+        *,
+        unplaced: bool = False,
+    ) -> tuple[list[MissingStatement], Catalogues]:
+        """``missing``, and the catalogues it was told from."""
         both = read_both(source, target, plan)
         found = [item for item in compare(both, plan) if item.statement not in accepted]
         memory = self._memory(target)
@@ -173,7 +185,7 @@ class Looking:
             found += leftovers(both.source, target, memory.membership)
             found += missing_partitions(both.source, both.target, memory, refused=unplaced)
         # A schema may be missed for several things in it.
-        return list({item.statement: item for item in found}.values())
+        return list({item.statement: item for item in found}.values()), both
 
     def check_publication(self, source: Session, target: Session) -> None:
         """:raises BeyondMendingError: it is not as it was made."""
@@ -254,24 +266,24 @@ class Looking:
                 )
             self._cleared.add(leaf.oid)
 
-    def _sequences(self, source: Session, target: Session, now: Survey, memory: Memory) -> None:
-        known = memory.membership.sequences
-        if known is None or known.issuperset(sequence.oid for sequence in now.sequences):
-            return
-        with translated("source", "looking at the sequences"):
-            made = read_facts(source, ()).sequences
-        with translated("target", "looking at the sequences"):
-            there = survey(target)
-        for sequence in late_sequences(now, there, self._job.database, memory):
-            self._once.event(
-                "warning",
-                "SequenceNotCarried",
-                sequence.name,
-                f"Sequence {sequence.name} was made on the source after the migration began. The "
-                "target has none of that name, so its value is not carried over.",
-                "Run on the target, before the cutover if that is to set its value: "
-                f"{create_sequence(sequence.name, made.get(sequence.name))}",
-            )
+    def _sequences(self, both: Catalogues, memory: Memory) -> None:
+        database = self._job.database
+        for sequence, late in uncarried_sequences(both.source, both.target, database, memory):
+            name = sequence.name
+            made = create_sequence(name, both.here.sequences.get(name))
+            action = f"Run on the target, before the cutover if that is to set its value: {made}"
+            lacks = "The target has none of that name"
+            if name in both.target.sequence_by_name:
+                lacks = "The target's of that name stands for another one of the source"
+                action = f"Give that one another name. {action}"
+            if late:
+                code = "SequenceNotCarried"
+                told = f"Sequence {name} was made on the source after the migration began."
+            else:
+                code = "TargetSequenceGone"
+                told = f"The target's sequence that stood for {name} of the source is gone."
+            message = f"{told} {lacks}, so its value is not carried over."
+            self._once.event("warning", code, name, message, action)
 
     def _partitions(self, target: Session, now: Survey, memory: Memory) -> None:
         if not (memory.membership.places or memory.empty_roots):

@@ -15,6 +15,7 @@ from azext_dms_pg.engine.apply.leaves import rows_of
 from azext_dms_pg.engine.drift.definitions import known
 from azext_dms_pg.engine.faults import BeyondMendingError
 from azext_dms_pg.engine.planning.resuming import detached, follows_roots
+from azext_dms_pg.engine.planning.sequences import with_routes
 from azext_dms_pg.engine.values import Membership, Place
 from azext_dms_pg.postgres import publication
 from azext_dms_pg.postgres.boundary import translated
@@ -37,17 +38,17 @@ Above: TypeAlias = "tuple[tuple[int, str], ...]"
 
 
 def take(source: Session, target: Session, plan: Plan, published: Published | None) -> Membership:
-    """The picture as the source's session sees it.
+    """The picture as the source's session sees it; sequences are known from the beginning.
 
     :param published: the publication as it was when it was made.
     """
-    empty = Membership(published=published, sequences=_sequences(source))
+    empty = Membership(published=published, sequences=plan.membership.sequences)
     found = refreshed(source, target, plan, empty)
     return replace(found, definitions=known(source, plan, found))
 
 
 def refreshed(source: Session, target: Session, plan: Plan, kept: Membership) -> Membership:
-    """With the partitions that came since, and without those that are gone.
+    """With the partitions and sequences that came since, and without partitions that are gone.
 
     Those that were there keep their old place, so that one that was away meanwhile still shows.
     """
@@ -64,7 +65,9 @@ def refreshed(source: Session, target: Session, plan: Plan, kept: Membership) ->
         if not found.alone:
             found = replace(found, condition=_condition(source, target, route))
         places[oid] = replace(found, name=route.source.name)
-    return replace(kept, places=places)
+    if kept.sequences is None:
+        return replace(kept, places=places)
+    return replace(kept, places=places, sequences=with_routes(kept.sequences, plan.sequences))
 
 
 def check_publication(source: Session, name: str, kept: Published | None) -> str:
@@ -167,9 +170,3 @@ def _above(source: Session, oids: Iterable[int]) -> dict[int, Above]:
     query = statement("drift", "places", source.info.server_version)
     rows = source.execute(query, {"relations": list(oids)}).fetchall()
     return {oid: tuple(zip(parents, xmins, strict=True)) for oid, parents, xmins in rows}
-
-
-def _sequences(source: Session) -> frozenset[int]:
-    with translated("source", "looking at the sequences"):
-        rows = source.execute("SELECT oid::int8 FROM pg_class WHERE relkind = 'S'").fetchall()
-    return frozenset(oid for (oid,) in rows)

@@ -1,13 +1,13 @@
-"""The statements that give the target's tables the names their sources have now. Pure.
+"""The statements that give the target's tables and sequences their sources' names of now. Pure.
 
-Which table is meant is told by OIDs on both sides: names may have been exchanged on either.
+Which one is meant is told by OIDs on both sides: names may have been exchanged on either.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.postgres.quoting import identifier, qualified, rename_table
+from azext_dms_pg.postgres.quoting import identifier, qualified, rename_sequence, rename_table
 from azext_dms_pg.postgres.relations import Name
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from azext_dms_pg.engine.values import Begun
     from azext_dms_pg.postgres.relations import Relation
-    from azext_dms_pg.postgres.survey import Survey
+    from azext_dms_pg.postgres.survey import Sequence, Survey
 
 _LONGEST = 63
 _ASIDE = "_dms_pg"
@@ -32,7 +32,7 @@ def renamings(
     :param pairs: a table of the beginning, what it is on the source now, and its target's.
     :param orphans: OIDs of the target's tables whose source was dropped.
     """
-    names = _Names(target)
+    names = _Names(target.relations)
     wanted: dict[int, Name] = {}
     for begun, relation, goal in pairs:
         wanted.update(_wanted(begun, relation, goal, names))
@@ -45,6 +45,24 @@ def renamings(
         schemas.discard(before)
         schemas.add(after)
         yield None, text, f"schemas have other names on the source: {before} is {after} now"
+    yield from _one_by_one(wanted, names, schemas, orphans)
+
+
+def sequence_renamings(
+    wanted: Mapping[int, Name], target: Survey
+) -> tuple[list[tuple[str, str]], dict[int, Name]]:
+    """Statements with their reasons, and what the target's sequences are called after them.
+
+    :param wanted: by OID on the target.
+    """
+    names = _Names(target.sequences, "sequence")
+    steps = [(text, why) for _, text, why in _one_by_one(wanted, names, set(target.schemas), ())]
+    return steps, names.by_oid
+
+
+def _one_by_one(
+    wanted: Mapping[int, Name], names: _Names, schemas: set[str], orphans: Collection[int]
+) -> Iterator[tuple[Name, str, str]]:
     left = {oid: name for oid, name in wanted.items() if names.by_oid[oid] != name}
     while left:
         free = [oid for oid, name in left.items() if name not in names.taken]
@@ -53,7 +71,7 @@ def renamings(
             continue
         oid = free[0]
         name, old = left.pop(oid), names.by_oid[oid]
-        why = f"the source's table has another name now: {old} is {name} there"
+        why = f"the source's {names.kind} has another name now: {old} is {name} there"
         if name.schema not in schemas:
             schemas.add(name.schema)
             text = f"CREATE SCHEMA {identifier(name.schema)};"
@@ -66,17 +84,19 @@ def renamings(
 
 
 class _Names:
-    """What the target's tables are called, while they are being renamed."""
+    """What the target's tables, or its sequences, are called while they are being renamed."""
 
-    def __init__(self, target: Survey) -> None:
-        self.taken = {relation.name: relation.oid for relation in target.relations}
-        self.by_oid = {relation.oid: relation.name for relation in target.relations}
+    def __init__(self, there: Iterable[Relation | Sequence], kind: str = "table") -> None:
+        self.kind = kind
+        self.by_oid = {each.oid: each.name for each in there}
+        self.taken = {name: oid for oid, name in self.by_oid.items()}
 
     def call(self, oid: int, name: Name) -> str:
         old = self.by_oid[oid]
         self.drop(oid)
         self.taken[name], self.by_oid[oid] = oid, name
-        return rename_table(old, name)
+        rename = rename_sequence if self.kind == "sequence" else rename_table
+        return rename(old, name)
 
     def call_schema(self, old: str, new: str) -> None:
         for oid, name in self.by_oid.items():
@@ -161,7 +181,7 @@ def _make_room(
             names.drop(holder)
             why = f"the source dropped {name}, and another table has its name now"
             return name, f"DROP TABLE {qualified(name)};", why
-        why = f"the target's own {name} has the name of a table of the source"
+        why = f"the target's own {name} has the name of a {names.kind} of the source"
         return name, names.aside(holder), why
     oid, name = next(iter(left.items()))
-    return name, names.aside(oid), f"tables have exchanged their names on the source: {name}"
+    return name, names.aside(oid), f"{names.kind}s have exchanged their names on the source: {name}"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azext_dms_pg.engine.drift.columns import Sides, column_steps
+from azext_dms_pg.engine.drift.counting import count_steps, name_steps
 from azext_dms_pg.engine.drift.facts import Facts, read_facts
 from azext_dms_pg.engine.drift.loosening import common_constraints, domain_steps, table_steps
 from azext_dms_pg.engine.drift.renaming import renamings
@@ -18,7 +19,7 @@ from azext_dms_pg.engine.drift.retyping import as_renamed, rename_steps, renamed
 from azext_dms_pg.engine.drift.types import type_steps
 from azext_dms_pg.postgres.boundary import translated
 from azext_dms_pg.postgres.catalog import survey
-from azext_dms_pg.postgres.quoting import alter_sequence, qualified
+from azext_dms_pg.postgres.quoting import qualified
 from azext_dms_pg.postgres.statements import statement
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 # While somebody changes a schema all the time, the last reading has to do; the next one comes soon.
 _READ_AGAIN = 5
-# Before, no catalogue says how a sequence counts.
-_SEQUENCES_ARE_TOLD = 100000
 
 Pair: TypeAlias = "tuple[Begun, Relation, Relation | None]"
 """A table of the beginning, what it is on the source now, and its target's."""
@@ -138,6 +137,9 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
     retyped = tuple(rename_steps(renames, both.source, both.target, both.there))
     target, there = as_renamed(both.target, both.there, renames)
     both = replace(both, target=target, there=there)
+    moves = list(_renamings(both, plan, _pairs(both, plan)))
+    recalled, target = name_steps(plan, both.source, both.target, settled=not moves)
+    both = replace(both, target=target)
     sides = Sides(both.source, both.target, both.here, both.there)
     pairs = list(_pairs(both, plan))
     # By the table on the target and the reason: partitions share what is done to their parent.
@@ -148,8 +150,10 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
 
     for text, reason in retyped:
         add(None, MissingStatement(None, text, reason, urgent=False))
-    for item in (*_of_types(both, plan, pairs), *_of_sequences(both, plan)):
+    for item in _of_types(both, plan, pairs):
         add(None, item)
+    for text, reason in count_steps(plan, both.source, both.target):
+        add(None, MissingStatement(None, text, reason, urgent=False))
     # A partition made since knows nothing of the values that older rows hold: it comes last.
     for begun, relation, goal in sorted(pairs, key=lambda pair: pair[0].oid not in plan.loaded):
         if goal is None:
@@ -167,8 +171,10 @@ def compare(both: Catalogues, plan: Plan) -> tuple[MissingStatement, ...]:
                 goal.root,
                 MissingStatement(relation.name, text, reason, urgent=False, loosens=True),
             )
-    # Last: what is done to a table's columns calls it by the name the target has for it now.
-    return (*found.values(), *_renamings(both, plan, pairs))
+    # Sequences first, for new columns draw from them by their names of now. Tables last: what is
+    # done to their columns calls them by the names the target has for them now.
+    named = (MissingStatement(None, text, why, urgent=False) for text, why in recalled)
+    return (*named, *found.values(), *moves)
 
 
 def _of_types(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[MissingStatement]:
@@ -178,18 +184,6 @@ def _of_types(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[M
         yield MissingStatement(None, text, reason, urgent=False)
     for text, reason in domain_steps(both.here, both.there, used, common):
         yield MissingStatement(None, text, reason, urgent=False, loosens=True)
-
-
-def _of_sequences(both: Catalogues, plan: Plan) -> Iterator[MissingStatement]:
-    if both.source.server.version < _SEQUENCES_ARE_TOLD:
-        return
-    for route in plan.sequences:
-        here = both.source.sequence_by_name.get(route.source)
-        there = both.target.sequence_by_name.get(route.target)
-        text = alter_sequence(here, there) if here and there else ""
-        if text:
-            reason = f"sequence {route.source} counts otherwise on the source"
-            yield MissingStatement(None, text, reason, urgent=False)
 
 
 def _pairs(both: Catalogues, plan: Plan) -> Iterator[Pair]:

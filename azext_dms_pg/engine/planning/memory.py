@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from azext_dms_pg.engine.values import Begun, Loaded, Membership, Place
+from azext_dms_pg.engine.values import Begun, Loaded, Membership, Numbering, Place
 from azext_dms_pg.postgres.publication import Published
 from azext_dms_pg.postgres.relations import Name
 
@@ -134,7 +134,9 @@ def _plain(membership: Membership) -> dict[str, Any]:
         "published": None
         if published is None
         else {**vars(published), "tables": list(published.tables.items())},
-        "sequences": None if sequences is None else sorted(sequences),
+        "sequences": None
+        if sequences is None
+        else [[oid, each.goal, each.namesake] for oid, each in sequences.items()],
         "definitions": None if definitions is None else sorted(definitions),
     }
 
@@ -157,6 +159,8 @@ def _membership(kept: dict[str, Any]) -> Membership:
         published=None
         if published is None
         else Published(**{**published, "tables": dict(published["tables"])}),
-        sequences=None if sequences is None else frozenset(sequences),
+        sequences=None
+        if sequences is None
+        else {oid: Numbering(goal, namesake) for oid, goal, namesake in sequences},
         definitions=None if definitions is None else frozenset(definitions),
     )

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.planning.routing import route
 from azext_dms_pg.engine.planning.selection import Leaves, Selection, select
-from azext_dms_pg.engine.values import Begun, Loaded, Plan, Route, SequenceRoute
+from azext_dms_pg.engine.planning.sequences import numberings, route_sequences
+from azext_dms_pg.engine.values import Begun, Loaded, Membership, Plan, Route
 from azext_dms_pg.postgres.relations import Name, Relation, ReplicaIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from azext_dms_pg.engine.planning.routing import Standing
+    from azext_dms_pg.engine.values import Numbering
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
-    from azext_dms_pg.postgres.survey import Sequence, Survey
+    from azext_dms_pg.postgres.survey import Survey
 
 PGOUTPUT = "pgoutput"
 TEST_DECODING = "test_decoding"
@@ -40,7 +42,8 @@ def make_plan(
     plan = route_all(source, target, selection, selection.leaves, settings)
     roots = tuple(root.name for root in selection.empty_roots)
     lost = tuple(name for name in roots if name not in target.by_name)
-    plan = replace(plan, unrouted=plan.unrouted + lost, empty_roots=roots)
+    membership = Membership(sequences=numberings(source, plan.sequences))
+    plan = replace(plan, unrouted=plan.unrouted + lost, empty_roots=roots, membership=membership)
     plugin = settings.plugin or choose_plugin(source, published)
     begun = tuple(as_begun(route_) for route_ in plan.routes)
     return complete(plan, plugin, published, begun)
@@ -101,38 +104,6 @@ def virtual_identity(table: Relation) -> tuple[str, ...]:
     )
 
 
-def route_sequences(
-    source: Survey, target: Survey, selection: Selection
-) -> tuple[SequenceRoute, ...]:
-    """Sequences to carry over that the target has too."""
-    return tuple(
-        SequenceRoute(sequence.name, counterpart.name)
-        for sequence in selected_sequences(source, selection)
-        if (counterpart := sequence_counterpart(sequence, target)) is not None
-    )
-
-
-def selected_sequences(source: Survey, selection: Selection) -> tuple[Sequence, ...]:
-    """All of them, or those the selected tables own or draw their defaults from."""
-    if selection.everything:
-        return source.sequences
-    tables = {
-        name for leaf, label in selection.leaves for name in (leaf.name, label, *leaf.ancestors)
-    }
-    return tuple(
-        sequence
-        for sequence in source.sequences
-        if not tables.isdisjoint(sequence.used_by)
-        or (sequence.owner is not None and sequence.owner[0] in tables)
-    )
-
-
-def sequence_counterpart(sequence: Sequence, target: Survey) -> Sequence | None:
-    """The target's sequence of that column, else of that name."""
-    owned = None if sequence.owner is None else target.sequence_by_owner.get(sequence.owner)
-    return owned or target.sequence_by_name.get(sequence.name)
-
-
 def route_all(
     source: Survey,
     target: Survey,
@@ -140,15 +111,19 @@ def route_all(
     leaves: Leaves,
     settings: MigrationSettings,
     standing: Standing | None = None,
+    numbered: Mapping[int, Numbering] | None = None,
 ) -> Plan:
-    """Find a place on the target for every table; nothing is decided about the stream yet."""
+    """Find a place on the target for every table; nothing is decided about the stream yet.
+
+    :param numbered: the source's sequences of the beginning, once there was one.
+    """
     found = [
         (leaf.name, route(source, target, leaf, label, binary=settings.binary, standing=standing))
         for leaf, label in leaves
     ]
     return Plan(
         routes=tuple(route_ for _, route_ in found if route_ is not None),
-        sequences=route_sequences(source, target, selection),
+        sequences=route_sequences(source, target, selection, numbered or {}),
         plugin="",
         binary_stream=False,
         replica_role=target.server.replica_role,

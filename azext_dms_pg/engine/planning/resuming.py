@@ -18,11 +18,10 @@ from azext_dms_pg.engine.planning.plan import (
     complete,
     published_by,
     route_all,
-    selected_sequences,
-    sequence_counterpart,
 )
 from azext_dms_pg.engine.planning.routing import Standing
 from azext_dms_pg.engine.planning.selection import Leaves, select
+from azext_dms_pg.engine.planning.sequences import paired
 from azext_dms_pg.errors import MigrationError
 from azext_dms_pg.postgres.quoting import rename_table
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind
@@ -58,7 +57,8 @@ def resume_plan(
     leaves = _present(source, memory, begun, roots)
     selection = select(source, database.selected_tables)
     standing = _standing(target, memory)
-    plan = route_all(source, target, selection, leaves, settings, standing)
+    numbered = memory.membership.sequences
+    plan = route_all(source, target, selection, leaves, settings, standing, numbered)
     for name in plan.unrouted:
         former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
         raise _target_gone(target, name, former)
@@ -86,12 +86,15 @@ def not_migrated(source: Survey, database: DatabaseInput, memory: Memory) -> tup
     return tuple(leaf.name for leaf, _ in wanted if leaf.oid not in carried)
 
 
-def late_sequences(
+def uncarried_sequences(
     source: Survey, target: Survey, database: DatabaseInput, memory: Memory
-) -> tuple[Sequence, ...]:
-    """Sequences the user's choice covers that came since, and that the target does not have.
+) -> tuple[tuple[Sequence, bool], ...]:
+    """Sequences the user's choice covers that the target has not, or has not any more.
 
-    Without those of tables that are not migrated either: whoever brings the table brings them.
+    Without those of tables that are not migrated either: whoever brings the table brings them; and
+    without those the target never had, of which preflight has told.
+
+    :returns: with each whether it came since the beginning.
     """
     known = memory.membership.sequences
     if known is None:
@@ -99,12 +102,13 @@ def late_sequences(
     begun = {table.oid: table for table in memory.tables}
     leaves = _present(source, memory, begun, _roots(source, memory, begun))
     carried = {name for leaf, _ in leaves for name in (leaf.name, *leaf.ancestors)}
+    selection = select(source, database.selected_tables)
     return tuple(
-        sequence
-        for sequence in selected_sequences(source, select(source, database.selected_tables))
-        if sequence.oid not in known
+        (sequence, sequence.oid not in known)
+        for sequence, goal in paired(source, target, selection, known)
+        if goal is None
         and (sequence.owner is None or sequence.owner[0] in carried)
-        and sequence_counterpart(sequence, target) is None
+        and (sequence.oid not in known or known[sequence.oid].goal)
     )
 
 

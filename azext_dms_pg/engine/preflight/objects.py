@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.drift.types import label_steps
-from azext_dms_pg.engine.planning.plan import (
-    PGOUTPUT,
-    selected_sequences,
-    sequence_counterpart,
-)
+from azext_dms_pg.engine.planning.plan import PGOUTPUT
+from azext_dms_pg.engine.planning.sequences import paired
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import identifier, qualified
 
@@ -99,12 +96,16 @@ def unchecked_domains(case: Case) -> Iterator[Finding]:
 
 
 def sequences(case: Case) -> Iterator[Finding]:
-    for sequence in selected_sequences(case.source, case.selection):
-        if sequence_counterpart(sequence, case.target) is None:
+    for sequence, there in paired(case.source, case.target, case.selection, {}):
+        if there is None:
+            # Of two that could have one counterpart, it is the other's.
+            taken = sequence.name in case.target.sequence_by_name
+            other = " but one that stands for another of the source" if taken else ""
             yield warning(
                 "SequenceMissing",
                 sequence.name,
-                f"The target has no sequence {sequence.name}; its value is not carried over.",
+                f"The target has no sequence {sequence.name}{other}; its value is not carried "
+                "over.",
                 f"CREATE SEQUENCE {qualified(sequence.name)} INCREMENT {sequence.increment} "
                 f"MINVALUE {sequence.minimum} MAXVALUE {sequence.maximum}"
                 f"{' CYCLE' if sequence.cycle else ''};",
@@ -112,8 +113,7 @@ def sequences(case: Case) -> Iterator[Finding]:
 
 
 def sequence_ranges(case: Case) -> Iterator[Finding]:
-    for sequence in selected_sequences(case.source, case.selection):
-        there = sequence_counterpart(sequence, case.target)
+    for sequence, there in paired(case.source, case.target, case.selection, {}):
         if there is None:
             continue
         lowest = min(sequence.minimum, there.minimum)

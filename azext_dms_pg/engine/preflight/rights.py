@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azext_dms_pg.engine.planning.plan import selected_sequences, sequence_counterpart
+from azext_dms_pg.engine.planning.sequences import paired, selected_sequences
 from azext_dms_pg.engine.preflight.case import Case, blocker, info
 from azext_dms_pg.postgres.quoting import identifier, qualified
 from azext_dms_pg.postgres.relations import Relation, RelKind
@@ -206,8 +206,7 @@ def replica_role(case: Case) -> Iterator[Finding]:
 
 def target_sequences(case: Case) -> Iterator[Finding]:
     user = case.target.server.user
-    for sequence in selected_sequences(case.source, case.selection):
-        there = sequence_counterpart(sequence, case.target)
+    for _, there in paired(case.source, case.target, case.selection, {}):
         if there is not None and not there.update:
             yield blocker(
                 "NoUpdateOnSequence",

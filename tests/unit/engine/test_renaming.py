@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from azext_dms_pg.engine.drift.renaming import renamings
+from azext_dms_pg.engine.drift.renaming import renamings, sequence_renamings
 from azext_dms_pg.postgres.relations import Name
 
 Tables = dict[int, str]
@@ -92,3 +92,45 @@ def test_in_an_order_that_works(
     begun: Any = SimpleNamespace(name="same", label="same")
     pairs = [(begun, relation, goals[relation.oid]) for relation in source.relations]
     assert [text for _, text, _ in renamings(pairs, source, target, orphans)] == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "expected"),
+    [
+        ({1: "p.a"}, {1: "p.a", 2: "p.b"}, []),
+        (
+            {1: "p.b", 2: "p.a"},
+            {1: "p.a", 2: "p.b"},
+            [
+                "ALTER SEQUENCE p.a RENAME TO a_dms_pg;",
+                "ALTER SEQUENCE p.b RENAME TO a;",
+                "ALTER SEQUENCE p.a_dms_pg RENAME TO b;",
+            ],
+        ),
+        (
+            {1: "q.c"},
+            {1: "p.a", 2: "p.b"},
+            [
+                "CREATE SCHEMA q;",
+                "ALTER SEQUENCE p.a SET SCHEMA q; ALTER SEQUENCE q.a RENAME TO c;",
+            ],
+        ),
+        (
+            {1: "p.b"},
+            {1: "p.a", 2: "p.b"},
+            ["ALTER SEQUENCE p.b RENAME TO b_dms_pg;", "ALTER SEQUENCE p.a RENAME TO b;"],
+        ),
+    ],
+)
+def test_sequences_in_an_order_that_works(
+    wanted: Tables, there: Tables, expected: list[str]
+) -> None:
+    named = {oid: Name(*text.split(".")) for oid, text in there.items()}
+    target: Any = SimpleNamespace(
+        sequences=[SimpleNamespace(oid=oid, name=name) for oid, name in named.items()],
+        schemas=frozenset("p"),
+    )
+    asked = {oid: Name(*text.split(".")) for oid, text in wanted.items()}
+    steps, names = sequence_renamings(asked, target)
+    assert [text for text, _ in steps] == expected
+    assert {oid: names[oid] for oid in asked} == asked

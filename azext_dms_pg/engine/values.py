@@ -62,6 +62,8 @@ class Begun:
     :param common: what refused rows on both sides alike, as the target calls it.
     :param identity: ``attnum`` of the columns the replica identity wrote, in ascending order; empty
         for whole rows, for none, and where it is not known.
+    :param formulas: ``attnum`` → ``Column.formula`` of its generated columns; none: not known.
+    :param goal_formulas: the same of the target's table.
     """
 
     oid: int
@@ -72,6 +74,8 @@ class Begun:
     goal_columns: dict[str, int] = field(default_factory=dict)
     common: frozenset[str] = frozenset()
     identity: tuple[int, ...] = ()
+    formulas: dict[int, str] = field(default_factory=dict)
+    goal_formulas: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,8 @@ def _columns(rows: Iterable[Any], types: Types) -> dict[int, tuple[Column, ...]]
                 not_null=row.not_null,
                 has_default=row.has_default,
                 generated=row.generated,
+                expression=row.expression or "",
+                formula=row.formula or "",
                 identity=row.identity,
                 width=types.width(row.type),
             )

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+# First version that gives a generated column another expression.
+SET_EXPRESSION = 170000
+
 
 class RelKind(str, Enum):
     """``pg_class.relkind`` of what can hold or route rows."""
@@ -52,6 +55,8 @@ class Column:
     :param identity: ``''``, ``'a'`` (ALWAYS) or ``'d'`` (BY DEFAULT).
     :param made_of: the user's types it is made of, each as it was defined; empty for none.
     :param width: bytes of a fixed-width type's binary value (``typlen`` > 0), else -1.
+    :param expression: of a generated column, as its server prints it.
+    :param formula: the same, hashed, for one server alone: no renaming changes it.
     """
 
     number: int
@@ -66,6 +71,8 @@ class Column:
     identity: str
     width: int
     made_of: str = ""
+    expression: str = ""
+    formula: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,3 +121,8 @@ class Relation:
         return tuple(
             sorted(column.number for column in self.columns if column.name in self.identity_key)
         )
+
+    @property
+    def formulas(self) -> dict[int, str]:
+        """``attnum`` → formula of the generated columns."""
+        return {column.number: column.formula for column in self.columns if column.generated}

@@ -199,6 +199,13 @@ MUTANTS = (
         "test_tables.py::test_identity_generated_serial_and_dropped_columns",
     ),
     Mutant(
+        20,
+        "engine/drift/columns.py",
+        "if match.generated and column.generated:",
+        "if False:",
+        "test_generated_columns.py::test_the_statement",
+    ),
+    Mutant(
         21,
         "engine/deferral/ledger.py",
         "now = present.get((table, number), name)",

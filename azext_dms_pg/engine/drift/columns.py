@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.drift.creating import create_sequence, sequence_options
 from azext_dms_pg.postgres.quoting import identifier, literal, qualified
+from azext_dms_pg.postgres.relations import SET_EXPRESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,8 @@ def column_steps(
                 urgent=True,
             )
         yield from _change(table, relation, column, former_type, match, goal, sides)
+        if match.generated and column.generated:
+            yield from _recompute(relation, begun, column, match, goal, sides)
     for name in _dropped(relation, begun):
         if name in there and name not in here and name not in renames:
             yield Step(
@@ -194,6 +197,61 @@ def _change(
             urgent=False,
             loosens=True,
         )
+
+
+def _recompute(
+    relation: Relation, begun: Begun, column: Column, match: Column, goal: Relation, sides: Sides
+) -> Iterator[Step]:
+    """What computes a generated column on the target as it is computed on the source now."""
+    if not _is_computed_otherwise(begun, column, match, goal, sides):
+        return
+    table, name = f"ALTER TABLE {qualified(goal.root)}", identifier(column.name)
+    reason = f"column {column.name} is generated as {column.expression} on the source now"
+    # Virtual columns of a table with checks cannot be given another one.
+    checked = match.generated == "v" and any(
+        each.kind == "c" for each in sides.there.constraints.get(goal.oid, ())
+    )
+    if sides.target.server.version >= SET_EXPRESSION and not checked:
+        root = sides.source.by_name.get(relation.root, relation)
+        if column.expression not in {
+            each.expression for each in root.columns if each.name == column.name
+        }:
+            # It was changed for this partition alone.
+            table = f"ALTER TABLE {qualified(goal.name)}"
+        yield Step(
+            f"{table} ALTER COLUMN {name} SET EXPRESSION AS ({column.expression});",
+            reason,
+            urgent=False,
+        )
+        return
+    yield Step(
+        f"{table} DROP COLUMN {name}; /* what is made of it goes with it: make that again */",
+        reason,
+        urgent=False,
+    )
+    yield from _add(goal, relation, replace(column, generated=match.generated), sides)
+
+
+def _is_computed_otherwise(
+    begun: Begun, column: Column, match: Column, goal: Relation, sides: Sides
+) -> bool:
+    """Whether the source's expression has changed and the target's is not the same by now.
+
+    What was different at the beginning has been accepted.
+    """
+    former = begun.formulas.get(column.number)
+    if former == column.formula or (former is None and column.number in begun.columns):
+        return False
+    if match.expression == column.expression:
+        return False
+    if goal.oid != begun.goal or _major(sides.target) >= _major(sides.source):
+        return True
+    # An older server may put it in other words; there having been changed too has to do.
+    return begun.goal_formulas.get(match.number) == match.formula
+
+
+def _major(survey: Survey) -> int:
+    return survey.server.version // 10000
 
 
 def _retype(start: str, relation: Relation, column: Column, match: Column, sides: Sides) -> str:

@@ -58,6 +58,8 @@ def written(memory: Memory) -> str:
             "goal_columns": table.goal_columns,
             "common": sorted(table.common),
             "identity": table.identity,
+            "formulas": list(table.formulas.items()),
+            "goal_formulas": list(table.goal_formulas.items()),
         }
         for table in memory.tables
     ]
@@ -97,6 +99,8 @@ def recall(text: str) -> Memory:
                 goal_columns=table.get("goal_columns", {}),
                 common=frozenset(table.get("common", ())),
                 identity=tuple(table.get("identity", ())),
+                formulas=dict(table.get("formulas", ())),
+                goal_formulas=dict(table.get("goal_formulas", ())),
             )
             for table in kept["tables"]
         ),

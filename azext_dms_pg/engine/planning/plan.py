@@ -168,4 +168,6 @@ def as_begun(route_: Route) -> Begun:
         goal=route_.target.oid,
         goal_columns={column.name: column.number for column in route_.target.columns},
         identity=route_.source.identity_numbers,
+        formulas=route_.source.formulas,
+        goal_formulas=route_.target.formulas,
     )

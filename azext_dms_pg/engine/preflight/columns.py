@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
 from azext_dms_pg.postgres.quoting import identifier, qualified
+from azext_dms_pg.postgres.relations import SET_EXPRESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,25 @@ def generated(case: Case) -> Iterator[Finding]:
             )
 
 
+def computed_otherwise(case: Case) -> Iterator[Finding]:
+    for route, here, there in _pairs(case):
+        if not (here.generated and there.generated) or here.expression == there.expression:
+            continue
+        table, name = qualified(route.target.root), identifier(here.name)
+        yield warning(
+            "GeneratedDiffers",
+            f"{route.label}.{here.name}",
+            f"Column {here.name} is generated as {here.expression} on the source and as "
+            f"{there.expression} on the target, as each server prints it (two versions may put "
+            "the same in other words). The target computes its own values, and generated columns "
+            "are not compared.",
+            f"ALTER TABLE {table} ALTER COLUMN {name} SET EXPRESSION AS ({here.expression});"
+            if case.target.server.version >= SET_EXPRESSION
+            else f"ALTER TABLE {table} DROP COLUMN {name}; ALTER TABLE {table} ADD COLUMN {name} "
+            f"{here.type_name} GENERATED ALWAYS AS ({here.expression}) STORED;",
+        )
+
+
 def identity(case: Case) -> Iterator[Finding]:
     for route, here, there in _pairs(case):
         if bool(here.identity) != bool(there.identity):
@@ -182,6 +202,7 @@ CHECKS: tuple[Check, ...] = (
     missing_columns,
     further_columns,
     generated,
+    computed_otherwise,
     types,
     types_made_otherwise,
     not_null,

@@ -283,6 +283,14 @@ select a.attrelid as relation,
        a.atthasdef as has_default,
        a.attgenerated::text as generated,                           -- since 12
        ''::text as generated,                                       -- until 11
+       case when a.attgenerated <> ''                               -- since 12
+            then pg_get_expr(d.adbin, d.adrelid) end as expression, -- since 12
+       ''::text as expression,                                      -- until 11
+       -- It knows columns by number: names may change, what it means does not.
+       case when a.attgenerated <> ''                               -- since 12
+            then md5(regexp_replace(d.adbin::text, ':location -?[0-9]+', '', 'g')) -- since 12
+            end as formula,                                         -- since 12
+       ''::text as formula,                                         -- until 11
        a.attidentity::text as identity,                             -- since 10
        ''::text as identity,                                        -- until 9
        k.nspname::text as collation_schema,
@@ -291,6 +299,7 @@ select a.attrelid as relation,
   join pg_class c on c.oid = a.attrelid
   join pg_namespace n on n.oid = c.relnamespace
   join pg_type t on t.oid = a.atttypid
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
   left join (select o.oid, s.nspname, o.collname
                from pg_collation o join pg_namespace s on s.oid = o.collnamespace) k
     on k.oid = a.attcollation and a.attcollation <> t.typcollation

@@ -175,7 +175,8 @@ command(
     ),
     more="""
 For each table both sides count the rows and add up a checksum of each row; where they differ, the
-keys of rows that are missing, extra or different are named. For local services only.
+keys of rows that are missing, extra or different are named. Generated columns are left out, since
+each side computes its own. For local services only.
 
 While changes are being applied, both sides are compared at the same moment: the stream rests until
 the source has answered with a position in its WAL (20 seconds at most, when transactions are open

@@ -171,6 +171,7 @@ def _warned(doubtful: Mapping[Name, str]) -> str:
     tables = "; ".join(f"{label}: {why}" for label, why in list(doubtful.items())[:3])
     return (
         " A statement on the target does not give rows that are already there the values they "
-        f"have on the source now ({tables}). These tables are compared at the cutover: if rows "
-        "differ, the cutover fails, the source stays in use, and the migration has to begin anew."
+        f"have on the source now, save in generated columns ({tables}). These tables are compared "
+        "at the cutover: if rows differ, the cutover fails, the source stays in use, and the "
+        "migration has to begin anew."
     )

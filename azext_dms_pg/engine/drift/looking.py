@@ -137,8 +137,8 @@ class Looking:
                 label,
                 f"{label}: {why} since it was loaded. Rows that were there before may have other "
                 "values now, of which the change stream says nothing (VACUUM FULL, CLUSTER and "
-                "TRUNCATE are harmless). The table is compared in full at the cutover; if rows "
-                "differ, the cutover fails and the source stays in use.",
+                "TRUNCATE are harmless). The table is compared in full at the cutover, but for "
+                "generated columns; if rows differ, the cutover fails and the source stays in use.",
                 "If the change gave old rows other values, cancel the task and begin anew, or "
                 "UPDATE the rows on the source so that they are sent.",
             )

@@ -259,6 +259,7 @@ select c.oid,
     on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'
   left join pg_extension e on e.oid = d.refobjid
   left join pg_inherits i on i.inhrelid = c.oid and c.relispartition -- since 10
+   and not i.inhdetachpending                                       -- since 14
   left join pg_partitioned_table p on p.partrelid = c.oid           -- since 10
  where c.relkind in ('r', 'p', 'f', 'm')
    and n.nspname !~ '^pg_'

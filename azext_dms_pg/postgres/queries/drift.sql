@@ -1,3 +1,6 @@
+-- A partition whose DETACH CONCURRENTLY was interrupted (inhdetachpending) is none any more: neither
+-- its root's reader nor the publication counts it. Its constraints are inherited until the end.
+
 -- What ADD COLUMN on the target needs to know of columns the source has now.
 
 -- name: columns
@@ -166,6 +169,7 @@ with recursive up (oid) as (
      where i.inhrelid = %(oid)s
        and c.relispartition                                         -- since 10
        and false                                                    -- until 9
+       and not i.inhdetachpending                                   -- since 14
     union
     select i.inhparent
       from up u
@@ -173,6 +177,7 @@ with recursive up (oid) as (
       join pg_inherits i on i.inhrelid = u.oid
      where c.relispartition                                         -- since 10
      where false                                                    -- until 9
+       and not i.inhdetachpending                                   -- since 14
 )
 select n.nspname::text, c.relname::text
   from up u
@@ -194,6 +199,7 @@ with recursive down (oid) as (
       join pg_class c on c.oid = i.inhrelid
      where c.relispartition                                         -- since 10
      where false                                                    -- until 9
+       and not i.inhdetachpending                                   -- since 14
 )
 select c.oid, n.nspname::text, c.relname::text
   from down d
@@ -291,6 +297,7 @@ with recursive up (leaf, parent, xmin, depth) as (
      where i.inhrelid = any(%(relations)s)
        and c.relispartition                                         -- since 10
        and false                                                    -- until 9
+       and not i.inhdetachpending                                   -- since 14
     union all
     select u.leaf, i.inhparent, i.xmin::text, u.depth + 1
       from up u
@@ -298,6 +305,7 @@ with recursive up (leaf, parent, xmin, depth) as (
       join pg_inherits i on i.inhrelid = u.parent
      where c.relispartition                                         -- since 10
      where false                                                    -- until 9
+       and not i.inhdetachpending                                   -- since 14
 )
 select c.oid::int8,
        array(select u.parent::int8 from up u where u.leaf = c.oid order by u.depth),

@@ -24,7 +24,7 @@ from azext_dms_pg.engine.drift.membership import (
     detached_yet_followed,
     refreshed,
 )
-from azext_dms_pg.engine.drift.partitions import into_defaults, missing_partitions
+from azext_dms_pg.engine.drift.partitions import apart, into_defaults, missing_partitions
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import (
     Catalogues,
@@ -299,6 +299,17 @@ class Looking:
                 f"are in its default partition {default}. Nothing is missing.",
                 f"If the target shall have it too: after the cutover, move these rows out of "
                 f"{default} and make the partition, in one transaction.",
+            )
+        for each in apart(now, there, memory):
+            where = "in a table of their own" if each.former is None else f"with {each.former}"
+            self._once.event(
+                "warning",
+                "PartitionApart",
+                each.name,
+                f"{each.name} is a partition of {each.parent} on the source now. The target has "
+                f"no such partition that could be made of its table: its rows stay {where}, and "
+                f"a query of {each.parent} there does not find them. Its changes still come.",
+                f"If {each.parent} shall have them on the target too: move them after the cutover.",
             )
 
     def _definitions(self, source: Session, target: Session, plan: Plan, memory: Memory) -> None:

@@ -14,7 +14,7 @@ from azext_dms_pg.engine.apply.bounds import UnclearBoundError
 from azext_dms_pg.engine.apply.leaves import rows_of
 from azext_dms_pg.engine.drift.definitions import known
 from azext_dms_pg.engine.faults import BeyondMendingError
-from azext_dms_pg.engine.planning.resuming import detached, follows_roots
+from azext_dms_pg.engine.planning.resuming import detached, follows_roots, roots_now
 from azext_dms_pg.engine.planning.sequences import with_routes
 from azext_dms_pg.engine.values import Membership, Place
 from azext_dms_pg.postgres import publication
@@ -52,7 +52,11 @@ def refreshed(source: Session, target: Session, plan: Plan, kept: Membership) ->
 
     Those that were there keep their old place, so that one that was away meanwhile still shows.
     """
-    routes = {r.source.oid: r for r in plan.routes if r.label != r.source.name}
+    # A table that was one of its own, and is published so, has no place to lose.
+    own = {table.oid for table in plan.begun if table.label == table.name}
+    routes = {
+        r.source.oid: r for r in plan.routes if r.label != r.source.name and r.source.oid not in own
+    }
     with translated("source", "looking at the partitions"):
         above = _above(source, {*routes, *kept.places})
     roots = {place.label: place.above[-1][0] for place in kept.places.values() if place.above}
@@ -93,6 +97,8 @@ def check_publication(source: Session, name: str, kept: Published | None) -> str
 def check_places(source: Session, now: Survey, memory: Memory) -> dict[Name, str]:
     """Tables to be proven because a partition of theirs was away for a while, with the reason.
 
+    One that was moved to another table that is published with its partitions is followed there.
+
     :raises BeyondMendingError: a partition is away, and its changes are not in the stream.
     """
     if not follows_roots(now, memory):
@@ -100,15 +106,35 @@ def check_places(source: Session, now: Survey, memory: Memory) -> dict[Name, str
     places = memory.membership.places
     with translated("source", "looking at the partitions"):
         above = _above(source, places)
-    names = {relation.oid: relation.name for relation in now.relations}
+    relations = {relation.oid: relation for relation in now.relations}
+    roots = _published_roots(now, memory)
     doubtful = {}
     for oid, steps in above.items():
-        place = places[oid]
-        if place.above[-1][0] not in {parent for parent, _ in steps}:
-            raise detached(names.get(oid, place.name), place.label)
-        if steps[: len(place.above)] != place.above:
-            doubtful[place.label] = f"{names.get(oid, place.name)} was detached and attached again"
+        place, part = places[oid], relations.get(oid)
+        if part is None:
+            continue  # in a schema of the system by now
+        parents = [parent for parent, _ in steps]
+        if place.above[-1][0] not in parents:
+            root = next((roots[parent] for parent in reversed(parents) if parent in roots), None)
+            if root is None:
+                raise detached(now, part, place.label, memory)
+            why = f"{part.name} was moved from {place.label} to {root}"
+            doubtful.update({place.label: why, root: why})
+        elif steps[: len(place.above)] != place.above:
+            doubtful[place.label] = f"{part.name} was detached and attached again"
     return doubtful
+
+
+def _published_roots(now: Survey, memory: Memory) -> dict[int, Name]:
+    """The label of every partitioned table that brings the changes of its partitions, by OID."""
+    named = {label: now.by_name[name] for label, name in roots_now(now, memory).items()
+             if name in now.by_name}  # fmt: skip
+    published = memory.membership.published
+    return {
+        root.oid: label
+        for label, root in named.items()
+        if published is None or root.oid in published.tables
+    }
 
 
 def detached_yet_followed(now: Survey, memory: Memory) -> dict[int, Name]:

@@ -208,9 +208,42 @@ def _renamings(both: Catalogues, plan: Plan, pairs: Iterable[Pair]) -> Iterator[
     there = [(begun, relation, goal) for begun, relation, goal in pairs if goal is not None]
     ours = {goal.oid for _, _, goal in there}
     orphans = {begun.goal for begun in plan.begun if begun.oid not in live} - ours
-    for name, text, reason in renamings(there, both.source, both.target, orphans):
+    named = [item for pair in there for item in _named(both, plan, *pair)]
+    for name, text, reason in renamings(named, both.source, both.target, orphans):
         if text not in plan.accepted:
             yield MissingStatement(name, text, reason, urgent=True)
+
+
+def _named(
+    both: Catalogues, plan: Plan, begun: Begun, relation: Relation, goal: Relation
+) -> Iterator[tuple[Begun, Relation, Relation]]:
+    """The pair whose names are to be alike; not those above a partition that was moved.
+
+    Its former parent on the target is not what its parent on the source is now.
+    """
+    place = plan.membership.places.get(begun.oid)
+    above = {both.source.by_name[name].oid for name in relation.ancestors}
+    if not above:
+        yield begun, relation, goal
+        return
+    root = _planned_root(plan, begun.oid) if place is None else place.above[-1][0]
+    own_label = begun.label == begun.name
+    # Or attached since, and its rows go through the root.
+    attached = own_label and begun.goal not in (0, goal.oid)
+    if root in (0, *above) and not attached:
+        yield begun, relation, goal
+        return
+    own = next((each for each in both.target.relations if each.oid == begun.goal), None)
+    # What shares its table with others gives that no name.
+    if own is not None and (own_label if place is None else place.alone):
+        here = replace(relation, ancestors=(), root=relation.name)
+        yield begun, here, replace(own, ancestors=(), root=own.name)
+
+
+def _planned_root(plan: Plan, oid: int) -> int:
+    """Of a partition that came since: the plan is older than the record of its place."""
+    above = {n for route in plan.routes if route.source.oid == oid for n in route.source.ancestors}
+    return next((table.oid for table in plan.published if table.name in above), 0)
 
 
 def _absent(name: Name) -> MissingStatement:

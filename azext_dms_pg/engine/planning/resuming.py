@@ -23,14 +23,14 @@ from azext_dms_pg.engine.planning.routing import Standing
 from azext_dms_pg.engine.planning.selection import Leaves, select
 from azext_dms_pg.engine.planning.sequences import paired
 from azext_dms_pg.errors import MigrationError
-from azext_dms_pg.postgres.quoting import rename_table
+from azext_dms_pg.postgres.quoting import qualified, rename_table
 from azext_dms_pg.postgres.relations import Name, Relation, RelKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from azext_dms_pg.engine.planning.memory import Memory
-    from azext_dms_pg.engine.values import Begun, Plan
+    from azext_dms_pg.engine.values import Begun, Plan, Route
     from azext_dms_pg.model.settings import MigrationSettings
     from azext_dms_pg.model.task_input import DatabaseInput
     from azext_dms_pg.postgres.survey import Sequence, Survey
@@ -53,12 +53,13 @@ def resume_plan(
         are not in the stream, or its target is gone.
     """
     begun = {table.oid: table for table in memory.tables}
-    roots = _roots(source, memory, begun)
+    roots = roots_now(source, memory)
     leaves = _present(source, memory, begun, roots)
     selection = select(source, database.selected_tables)
-    standing = _standing(target, memory)
+    standing = _standing(source, target, memory, roots)
     numbered = memory.membership.sequences
     plan = route_all(source, target, selection, leaves, settings, standing, numbered)
+    plan = replace(plan, routes=tuple(_labelled(route, begun, standing) for route in plan.routes))
     for name in plan.unrouted:
         former = next((t.name for t in memory.tables if t.oid == source.by_name[name].oid), name)
         raise _target_gone(target, name, former)
@@ -80,7 +81,7 @@ def not_migrated(source: Survey, database: DatabaseInput, memory: Memory) -> tup
     :raises MigrationError: a table was dropped and made anew on the source.
     """
     begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    leaves = _present(source, memory, begun, roots_now(source, memory))
     carried = {leaf.oid for leaf, _ in leaves}
     wanted = select(source, database.selected_tables).leaves
     return tuple(leaf.name for leaf, _ in wanted if leaf.oid not in carried)
@@ -100,7 +101,7 @@ def uncarried_sequences(
     if known is None:
         return ()
     begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    leaves = _present(source, memory, begun, roots_now(source, memory))
     carried = {name for leaf, _ in leaves for name in (leaf.name, *leaf.ancestors)}
     selection = select(source, database.selected_tables)
     return tuple(
@@ -115,14 +116,13 @@ def uncarried_sequences(
 def newcomers(source: Survey, memory: Memory) -> tuple[tuple[Relation, Name], ...]:
     """Partitions (with their labels) that were not there when the tables were loaded."""
     begun = {table.oid: table for table in memory.tables}
-    leaves = _present(source, memory, begun, _roots(source, memory, begun))
+    leaves = _present(source, memory, begun, roots_now(source, memory))
     return tuple(leaf for leaf in leaves if leaf[0].oid not in (memory.loaded or begun))
 
 
 def partitions_now(source: Survey, memory: Memory) -> tuple[Relation, ...]:
     """All partitions below tables that are migrated whole, partitioned ones before theirs."""
-    begun = {table.oid: table for table in memory.tables}
-    roots = set(_roots(source, memory, begun).values())
+    roots = set(roots_now(source, memory).values())
     found = [
         relation
         for relation in source.relations
@@ -131,30 +131,57 @@ def partitions_now(source: Survey, memory: Memory) -> tuple[Relation, ...]:
     return tuple(sorted(found, key=lambda relation: (len(relation.ancestors), relation.name)))
 
 
-def _standing(target: Survey, memory: Memory) -> Standing:
+def _standing(
+    source: Survey, target: Survey, memory: Memory, roots: Mapping[Name, Name]
+) -> Standing:
     there = {relation.oid: relation for relation in target.relations}
     goals = {table.oid: there[table.goal] for table in memory.tables if table.goal in there}
+    above = {relation.oid: relation.ancestors for relation in source.relations}
+    # Where one that was moved stands now is no word about the others: those come last, and count.
+    tables = sorted(
+        (table for table in memory.tables if table.oid in goals and table.label != table.name),
+        key=lambda table: roots.get(table.label) in above.get(table.oid, ()),
+    )
     tops = {
-        table.label: target.by_name.get(goals[table.oid].root, goals[table.oid])
-        for table in memory.tables
-        if table.oid in goals and table.label != table.name
+        table.label: target.by_name.get(goals[table.oid].root, goals[table.oid]) for table in tables
     }
     return Standing(goals, tops)
 
 
-def _roots(source: Survey, memory: Memory, begun: Mapping[int, Begun]) -> dict[Name, Name]:
+def _labelled(route: Route, begun: Mapping[int, Begun], standing: Standing) -> Route:
+    """The route; of a table attached since, whose rows go through the root, with that one's label.
+
+    There they cannot be told from the rows of the others.
+    """
+    former = begun.get(route.source.oid)
+    if former is None or former.goal in (0, route.target.oid):
+        return route
+    if route.target.kind is not RelKind.PARTITIONED:
+        return route
+    tops = {top.oid: label for label, top in standing.tops.items()}
+    own = standing.tops.get(route.label)
+    if own is not None and own.oid == route.target.oid:
+        return route
+    return replace(route, label=tops.get(route.target.oid, route.label))
+
+
+def roots_now(source: Survey, memory: Memory) -> dict[Name, Name]:
     """Partitioned tables that are migrated whole: the name at the beginning, and that of today."""
-    roots = {table.label: table.label for table in begun.values() if table.label != table.name}
+    begun = {table.oid: table for table in memory.tables}
+    places = memory.membership.places
+    roots = {table.label: table.label for table in memory.tables if table.label != table.name}
     roots.update((name, name) for name in memory.empty_roots)
     for relation in source.relations:
         former = begun.get(relation.oid)
         if former is None or former.label not in roots or former.label in relation.ancestors:
             continue
-        if relation.ancestors and former.label not in source.by_name:
+        # One whose place is known may have been moved to another root.
+        known = relation.oid in places
+        if relation.ancestors and former.label not in source.by_name and not known:
             roots[former.label] = relation.ancestors[-1]
     # Where partitions were seen to stand, the root is known by more than its name.
     names = {relation.oid: relation.name for relation in source.relations}
-    for place in memory.membership.places.values():
+    for place in places.values():
         roots[place.label] = names.get(place.above[-1][0], roots.get(place.label, place.label))
     return roots
 
@@ -175,7 +202,7 @@ def _present(
             former = begun[relation.oid]
             _check(relation, former.name, names, memory)
             if former.label != former.name and not above and follows_roots(source, memory):
-                raise detached(relation.name, former.label)
+                raise detached(source, relation, former.label, memory)
             leaves.append((relation, former.label))
         elif above and relation.kind is RelKind.TABLE:
             _refuse_namesake(memory, relation)
@@ -201,14 +228,54 @@ def follows_roots(source: Survey, memory: Memory) -> bool:
     return memory.plugin == PGOUTPUT and source.server.version >= PUBLISHED_ROOTS
 
 
-def detached(name: Name, label: Name) -> BeyondMendingError:
-    return BeyondMendingError(
-        f"{name} is not a partition of {label} any more on the source: since it was detached the "
-        f"change stream does not bring its changes, and the target still has its rows in {label}.",
+def detached(source: Survey, relation: Relation, label: Name, memory: Memory) -> BeyondMendingError:
+    """What to say of a partition whose changes do not come any more."""
+    name = relation.name
+    again = (
         "Attach it again on the source (its table is then compared in full at the cutover), or "
         "drop it there if nobody needs it; then run az dms project task restart. Or cancel the "
-        "task and begin anew.",
+        "task and begin anew."
+    )
+    away = f"{name} is not a partition of {label} any more on the source"
+    if relation.ancestors and not _is_pending(source, source.by_name[relation.root]):
+        other = "another " if relation.root == label else ""
+        return BeyondMendingError(
+            f"{away}, but of {other}{relation.root}, which is not migrated with its partitions: "
+            "the change stream does not bring its changes any more.",
+            f"Detach it there and attach it to {label} again on the source (its table is then "
+            "compared in full at the cutover); then run az dms project task restart. Or cancel "
+            "the task and begin anew.",
+            code="PartitionDetached",
+        )
+    finalize = _finalize(source, relation, memory)
+    return BeyondMendingError(
+        f"{away}: since it was detached the change stream does not bring its changes, and the "
+        f"target still has its rows in {label}.",
+        f"{finalize}{again}",
         code="PartitionDetached",
+    )
+
+
+def _is_pending(source: Survey, top: Relation) -> bool:
+    """Whether its DETACH CONCURRENTLY was interrupted: a partition of nothing, with a bound."""
+    return not top.ancestors and source.detail(top).bound != ""
+
+
+def _finalize(source: Survey, relation: Relation, memory: Memory) -> str:
+    """What has to be done before it can be attached again, or dropped; empty for nothing."""
+    top = source.by_name[relation.root]
+    place = memory.membership.places.get(relation.oid)
+    if place is None or not _is_pending(source, top):
+        return ""
+    chain = [relation.oid, *(oid for oid, _ in place.above)]
+    names = {each.oid: each.name for each in source.relations}
+    above = chain[chain.index(top.oid) + 1 :] if top.oid in chain else []
+    if not above or above[0] not in names:
+        return ""
+    parent, part = qualified(names[above[0]]), qualified(top.name)
+    return (
+        "Its DETACH PARTITION … CONCURRENTLY was interrupted: run on the source "
+        f"ALTER TABLE {parent} DETACH PARTITION {part} FINALIZE; "
     )
 
 

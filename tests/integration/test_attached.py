@@ -298,6 +298,8 @@ def test_a_detach_that_was_interrupted(
     advice = "ALTER TABLE public.pa DETACH PARTITION public.pa2 FINALIZE;"
     assert advice in error["remedy"]
     source.run(advice)
+    if source.server.version < 15:
+        return  # its walsender goes on taking the partition for what it was at the first change
     source.run("DELETE FROM pa2 WHERE id = 900")
     source.run("ALTER TABLE pa ATTACH PARTITION pa2 FOR VALUES FROM (10) TO (20)")
     source.run("INSERT INTO pa VALUES (900, 15, 'again')")

@@ -283,6 +283,20 @@ MUTANTS = (
         "test_truncated_early.py::test_changed_then_truncated",
     ),
     Mutant(
+        31,
+        "engine/drift/partitions.py",
+        "        if self._has_come(part):\n",
+        "        if False:\n",
+        "test_attached.py::test_missed_at_the_cutover",
+    ),
+    Mutant(
+        31,
+        "engine/drift/membership.py",
+        "            if root is None:\n",
+        "            if True:\n",
+        "test_attached.py::test_moved_to_another_table",
+    ),
+    Mutant(
         34,
         "engine/migration.py",
         "if self._completing.is_over():",

@@ -82,6 +82,24 @@ def test_names_that_change_places(mover: Mover, source: Database, target: Databa
     _ends(task, a=1001, b=11)
 
 
+def test_names_that_change_places_while_nobody_works(
+    mover: Mover, source: Database, target: Database
+) -> None:
+    """The next worker knows from its predecessor which is which."""
+    task = mover.ready_with(source, target, TWO, ROWS)
+    mover.close()
+    source.run(SWAP)
+    task.backend.tasks.restart(task.where)
+    _mend(
+        task,
+        "ALTER SEQUENCE public.sb RENAME TO sb_dms_pg;",
+        "ALTER SEQUENCE public.sa RENAME TO sb;",
+        "ALTER SEQUENCE public.sb_dms_pg RENAME TO sa;",
+    )
+    task.finish()
+    _ends(task, a=1001, b=11)
+
+
 def test_a_new_one_takes_the_name_of_a_serial(
     mover: Mover, source: Database, target: Database
 ) -> None:

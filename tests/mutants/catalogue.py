@@ -182,7 +182,7 @@ MUTANTS = (
         "engine/planning/sequences.py",
         "goal = numbered.get(sequence.oid, _UNKNOWN).goal\n",
         "goal = 0\n",
-        "test_renamed_sequences.py::test_another_name",
+        "test_renamed_sequences.py::test_names_that_change_places_while_nobody_works",
     ),
     Mutant(
         19,

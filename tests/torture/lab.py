@@ -21,7 +21,7 @@ from tests.support import account, databases, ledger
 from tests.support.cluster import Setting
 from tests.support.databases import Database
 from tests.support.servers import Server
-from tests.torture.ddl import tables
+from tests.torture.ddl import sequences, tables
 from tests.torture.shapes import SHAPES
 
 _SETTINGS: Mapping[str, Setting] = {
@@ -138,7 +138,8 @@ class Lab:
         schema = ledger.SCHEMA + "".join(SHAPES[name].schema for name in mix)
         rows = "".join(SHAPES[name].rows.strip().rstrip(";") + ";\n" for name in mix)
         if evolving:
-            schema, rows = schema + tables.SCHEMA, rows + tables.ROWS
+            schema += tables.SCHEMA + sequences.SCHEMA
+            rows += tables.ROWS + sequences.ROWS
         source = databases.create(pair.source, schema + rows)
         target = databases.create(pair.target, schema)
         if small_disk:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tests.torture.ddl import partitions
+from tests.torture.ddl import partitions, sequences
 from tests.torture.ddl.tables import Column, Table, quoted
 
 # Tables as they are now, random numbers, and a number that no other change has.
@@ -217,6 +217,8 @@ KINDS: dict[str, Kind] = {
     "drop index": Kind(lambda *_: "DROP INDEX IF EXISTS evolving.thing_amount", 0.5),
     "truncate": Kind(lambda tables, random, _: f"TRUNCATE {_any(tables, random)}", 1),
     "replica identity": Kind(_identity, 1.5),
+    "rename a sequence": Kind(sequences.rename, 1),
+    "swap two sequences": Kind(sequences.swap, 1),
     "new partition": Kind(partitions.new, 1.5),
     "attach an empty partition": Kind(partitions.attach, 1),
     # -- what cannot be followed

@@ -147,7 +147,7 @@ class Looking:
             # A column the target lacks may bring its sequence.
             self._sequences(both, memory)
             self._definitions(source, target, plan, memory)
-            self._partitions(target, now, memory)
+            self._partitions(both, memory)
         # Only a look without anything left to do may be the last one for this state of things.
         self._fingerprint = "" if missing else seen
         self._looked = time.monotonic()
@@ -285,12 +285,10 @@ class Looking:
             message = f"{told} {lacks}, so its value is not carried over."
             self._once.event("warning", code, name, message, action)
 
-    def _partitions(self, target: Session, now: Survey, memory: Memory) -> None:
+    def _partitions(self, both: Catalogues, memory: Memory) -> None:
         if not (memory.membership.places or memory.empty_roots):
             return
-        with translated("target", "looking at the partitions"):
-            there = survey(target)
-        for name, default in into_defaults(now, there, memory).items():
+        for name, default in into_defaults(both.source, both.target, memory).items():
             self._once.event(
                 "info",
                 "PartitionNotMade",
@@ -300,7 +298,7 @@ class Looking:
                 f"If the target shall have it too: after the cutover, move these rows out of "
                 f"{default} and make the partition, in one transaction.",
             )
-        for each in apart(now, there, memory):
+        for each in apart(both.source, both.target, memory):
             where = "in a table of their own" if each.former is None else f"with {each.former}"
             self._once.event(
                 "warning",

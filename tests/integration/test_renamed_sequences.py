@@ -186,3 +186,15 @@ def test_at_the_last_moment(source: Database, target: Database) -> None:
         ):
             copy_sequences(here, there, plan)
     assert target.value("SELECT is_called FROM sa") is False
+
+
+@pytest.mark.parametrize("other", ["a_id_seq_old", "a_before"])
+def test_a_column_that_owns_two(
+    mover: Mover, source: Database, target: Database, other: str
+) -> None:
+    spare = f"{SERIAL} CREATE SEQUENCE {other} OWNED BY a.id;"
+    task = mover.ready_with(source, target, spare, MANY + f"SELECT setval('{other}', 7);")
+    task.finish()
+    _ends(task, a=1001)
+    assert target.value(f"SELECT last_value FROM {other}") == 7
+    assert "SequenceMissing" not in {each["code"] for each in task.findings()}

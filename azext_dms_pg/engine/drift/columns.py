@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.drift.creating import create_sequence, sequence_options
+from azext_dms_pg.postgres.expressions import alike
 from azext_dms_pg.postgres.quoting import identifier, literal, qualified
 from azext_dms_pg.postgres.relations import SET_EXPRESSION
 
@@ -244,10 +245,14 @@ def _is_computed_otherwise(
         return False
     if match.expression == column.expression:
         return False
-    if goal.oid != begun.goal or _major(sides.target) >= _major(sides.source):
+    acted = goal.oid == begun.goal and begun.goal_formulas.get(match.number) != match.formula
+    if not acted:
         return True
-    # An older server may put it in other words; there having been changed too has to do.
-    return begun.goal_formulas.get(match.number) == match.formula
+    # It has been changed on the target too, and prints what it was given in words of its own; those
+    # of another version may be any.
+    return _major(sides.target) == _major(sides.source) and not alike(
+        match.expression, column.expression
+    )
 
 
 def _major(survey: Survey) -> int:

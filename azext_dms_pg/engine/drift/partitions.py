@@ -161,6 +161,16 @@ class _Search:
         place = self.memory.membership.places.get(part.oid)
         return goals if place is None else goals | {place.goal}
 
+    def _holds(self, namesake: Relation, part: Relation) -> bool:
+        """Whether the target's table of that name has the rows of the partition and no others."""
+        leaves = {
+            each.oid
+            for each in self.target.relations
+            if each.kind is RelKind.TABLE and namesake.name in each.ancestors
+        }
+        goals = self._goals(part)
+        return namesake.oid in goals or (bool(leaves) and leaves <= goals)
+
     def _is_free(self, part: Relation, parent: Relation, children: dict[str, Relation]) -> bool:
         """Whether it surely does not overlap what the target has in its place."""
         if any(other.parent == parent.name for other in self.target.others):
@@ -184,7 +194,7 @@ class _Search:
             return
         elif not namesake.ancestors:
             text = f"ALTER TABLE {qualified(parent)} ATTACH PARTITION {name} {detail.bound}"
-        elif namesake.oid in self._goals(part):
+        elif self._holds(namesake, part):
             former = qualified(namesake.ancestors[0])
             text = (
                 f"ALTER TABLE {former} DETACH PARTITION {name}; "

@@ -165,6 +165,10 @@ def _membership(kept: dict[str, Any]) -> Membership:
         else Published(**{**published, "tables": dict(published["tables"])}),
         sequences=None
         if sequences is None
-        else {oid: Numbering(goal, namesake) for oid, goal, namesake in sequences},
+        # A task begun by an earlier build kept OIDs alone.
+        else dict(
+            (each, Numbering()) if isinstance(each, int) else (each[0], Numbering(*each[1:]))
+            for each in sequences
+        ),
         definitions=None if definitions is None else frozenset(definitions),
     )

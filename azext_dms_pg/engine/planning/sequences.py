@@ -6,6 +6,7 @@ or exchanged with another on the source still gives its value to the target's th
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.values import Numbering, SequenceRoute
@@ -57,8 +58,17 @@ def paired(
         goal = numbered.get(sequence.oid, _UNKNOWN).goal
         pair(sequence, target.sequence_by_oid.get(goal))
     for sequence in chosen:
-        if sequence.owner is not None:
-            pair(sequence, target.sequence_by_owner.get(sequence.owner))
+        namesake = target.sequence_by_name.get(sequence.name)
+        if namesake is not None and namesake.owner == sequence.owner:
+            pair(sequence, namesake)
+    # A column may own several; which of them is which only their names tell.
+    owners = Counter(each.owner for each in chosen if each.oid not in found)
+    left = [each for each in target.sequences if each.oid not in taken]
+    there = Counter(each.owner for each in left)
+    by_owner = {each.owner: each for each in left if each.owner and there[each.owner] == 1}
+    for sequence in chosen:
+        if sequence.owner is not None and owners[sequence.owner] == 1:
+            pair(sequence, by_owner.get(sequence.owner))
     for sequence in chosen:
         pair(sequence, target.sequence_by_name.get(sequence.name))
     return tuple((sequence, found.get(sequence.oid)) for sequence in chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azext_dms_pg.engine.preflight.case import Case, blocker, info, warning
+from azext_dms_pg.postgres.expressions import alike
 from azext_dms_pg.postgres.quoting import identifier, qualified
 from azext_dms_pg.postgres.relations import SET_EXPRESSION
 
@@ -136,7 +137,7 @@ def generated(case: Case) -> Iterator[Finding]:
 
 def computed_otherwise(case: Case) -> Iterator[Finding]:
     for route, here, there in _pairs(case):
-        if not (here.generated and there.generated) or here.expression == there.expression:
+        if not (here.generated and there.generated) or alike(here.expression, there.expression):
             continue
         table, name = qualified(route.target.root), identifier(here.name)
         yield warning(

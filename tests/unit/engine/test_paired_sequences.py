@@ -45,6 +45,10 @@ def _survey(sequences: Sequences) -> Any:
         ({1: "old", 2: "a"}, {8: "a"}, {1: 8}, {1: 8, 2: 0}),
         # A column draws from a new one, and the old one is still there.
         ({1: "a", 2: "x id"}, {8: "a id"}, {1: 8}, {1: 8, 2: 0}),
+        # One column owns two.
+        ({1: "n id", 2: "o id"}, {8: "n id", 9: "o id"}, {}, {1: 8, 2: 9}),
+        ({1: "n id", 2: "a id"}, {8: "n id", 9: "a id"}, {}, {1: 8, 2: 9}),
+        ({1: "n id", 2: "o id"}, {8: "o id", 9: "m id"}, {}, {1: 9, 2: 8}),
         # Made anew: on the source, and on the target.
         ({2: "a"}, {8: "a"}, {1: 8}, {2: 8}),
         ({1: "a"}, {9: "a"}, {1: 8}, {1: 9}),

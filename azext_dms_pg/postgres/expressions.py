@@ -20,10 +20,8 @@ _CHAINS = ("AND", "OR")
 Node: TypeAlias = "str | tuple[Node, ...]"
 
 
-def alike(one: str | None, other: str | None) -> bool:
+def alike(one: str, other: str) -> bool:
     """Whether they compute the same, as far as casts do not matter."""
-    if one is None or other is None:
-        return one == other
     return one == other or _meaning(one) == _meaning(other)
 
 

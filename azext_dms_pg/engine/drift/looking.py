@@ -24,7 +24,7 @@ from azext_dms_pg.engine.drift.membership import (
     detached_yet_followed,
     refreshed,
 )
-from azext_dms_pg.engine.drift.partitions import apart, into_defaults, missing_partitions
+from azext_dms_pg.engine.drift.partitions import elsewhere, missing_partitions
 from azext_dms_pg.engine.drift.proof import suspects
 from azext_dms_pg.engine.drift.statements import (
     Catalogues,
@@ -288,7 +288,8 @@ class Looking:
     def _partitions(self, both: Catalogues, memory: Memory) -> None:
         if not (memory.membership.places or memory.empty_roots):
             return
-        for name, default in into_defaults(both.source, both.target, memory).items():
+        in_default, apart = elsewhere(both.source, both.target, memory)
+        for name, default in in_default.items():
             self._once.event(
                 "info",
                 "PartitionNotMade",
@@ -298,7 +299,7 @@ class Looking:
                 f"If the target shall have it too: after the cutover, move these rows out of "
                 f"{default} and make the partition, in one transaction.",
             )
-        for each in apart(both.source, both.target, memory):
+        for each in apart:
             where = "in a table of their own" if each.former is None else f"with {each.former}"
             self._once.event(
                 "warning",

@@ -36,14 +36,16 @@ def missing_partitions(
     return _searched(source, target, memory, refused=refused).found
 
 
-def into_defaults(source: Survey, target: Survey, memory: Memory) -> dict[Name, Name]:
-    """New partitions the target does without → its default partition, which takes their rows."""
-    return _searched(source, target, memory).in_default
+def elsewhere(
+    source: Survey, target: Survey, memory: Memory
+) -> tuple[dict[Name, Name], tuple[Apart, ...]]:
+    """What the target has in another place, where nothing has to be done about it.
 
-
-def apart(source: Survey, target: Survey, memory: Memory) -> tuple[Apart, ...]:
-    """Tables that became partitions of another one, which no statement makes them on the target."""
-    return tuple(_searched(source, target, memory).apart)
+    :returns: new partitions it does without → its default partition, which takes their rows; and
+        tables that became partitions of another one, which no statement makes them there.
+    """
+    search = _searched(source, target, memory)
+    return search.in_default, tuple(search.apart)
 
 
 @dataclass(frozen=True)
